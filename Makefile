@@ -1,0 +1,68 @@
+# What there is to do: make help. Modules come from go.work ("work" below is the
+# Go command's name for all of their packages), so a new module joins by itself.
+
+SHELL := bash
+.SHELLFLAGS := -eu -o pipefail -c
+
+# How long each fuzz target runs, and which benchmark of `aether bench` (all).
+FUZZTIME ?= 10s
+BENCH ?=
+
+# A package that hangs is stopped; each should need less than 60 s.
+TEST_TIMEOUT ?= 4m
+
+# The race detector needs cgo. Read after .ci/install, which sees to that or says
+# that it cannot.
+race = $(if $(filter 1,$(shell go env CGO_ENABLED)),-race)
+
+.PHONY: help test check vet staticcheck gofmt tidy bench fuzz install
+
+help: ## show this list
+	@awk -F ':.*## ' '/^[a-z]+:.*## / { printf "make %-12s %s\n", $$1, $$2 }' Makefile
+
+test: install ## run every test of every module, installing what they need
+	go test $(race) -shuffle=on -timeout=$(TEST_TIMEOUT) work
+
+check: vet staticcheck gofmt tidy ## vet, staticcheck, gofmt and tidy go.mod files
+
+vet:
+	go vet work
+
+# Built from the module tools, which pins it, and outside the workspace, so that
+# its dependencies have no say in ours.
+staticcheck:
+	GOWORK=off go build -C tools -buildvcs=false -o ../bin/ honnef.co/go/tools/cmd/staticcheck
+	bin/staticcheck work
+
+gofmt:
+	@echo gofmt -l -s .
+	@files=$$("$$(go env GOROOT)/bin/gofmt" -l -s .); \
+	if [ -n "$$files" ]; then \
+		printf 'not formatted; run gofmt -s -w on:\n%s\n' "$$files" >&2; exit 1; \
+	fi
+
+# Each module must stand alone, without the workspace.
+tidy:
+	@{ go list -m -f '{{.Dir}}'; echo "$$PWD/tools"; } | { \
+		status=0; \
+		while IFS= read -r dir; do \
+			echo "go mod tidy -C $$dir -diff"; \
+			GOWORK=off go mod tidy -C "$$dir" -diff || status=1; \
+		done; \
+		exit $$status; \
+	}
+
+bench: ## run the benchmarks of the packages, then aether bench (BENCH=append: one)
+	go test -run='^$$' -bench=. -benchmem work
+	go run ./apps/cmd/aether bench $(BENCH)
+
+fuzz: ## run every fuzz target for FUZZTIME (10s) each
+	@targets=$$(go test -list='^Fuzz' work | \
+		awk '/^Fuzz/ { names[n++] = $$1 } /^ok/ { for (i = 0; i < n; i++) print $$2, names[i]; n = 0 }'); \
+	while read -r package target; do \
+		echo "fuzz $$package $$target"; \
+		go test -run='^$$' -fuzz="^$$target\$$" -fuzztime=$(FUZZTIME) "$$package" </dev/null; \
+	done <<<"$$targets"
+
+install:
+	@bash .ci/install

@@ -1,0 +1,293 @@
+package filestore
+
+import (
+	"bytes"
+	"context"
+	"crypto/rand"
+	"encoding/json"
+	"errors"
+	"fmt"
+	"hash/crc32"
+	"io"
+	"io/fs"
+	"strings"
+	"time"
+
+	"github.com/cockroachdb/pebble/v2/bloom"
+	"github.com/cockroachdb/pebble/v2/sstable"
+	"github.com/cockroachdb/pebble/v2/vfs"
+)
+
+// checkedFiles are the files that do not change any more and were found intact,
+// by path: the sealed segments and the tables of the index. Open reads only
+// those again that do not look as they did then. The file can be dropped; then
+// all of them are read.
+type checkedFiles map[string]checkedFile
+
+type checkedFile struct {
+	Size     int64     `json:"size"`
+	Modified time.Time `json:"modified"`
+}
+
+func (s *Store) checkedPath() string { return s.fs.PathJoin(s.dir, checkedName) }
+
+func (s *Store) loadChecked() checkedFiles {
+	var checked checkedFiles
+	file, err := s.fs.Open(s.checkedPath())
+	if err != nil {
+		return nil
+	}
+	defer file.Close()
+	if json.NewDecoder(file).Decode(&checked) != nil {
+		return nil
+	}
+	return checked
+}
+
+// looks returns how a file looks now.
+func (s *Store) looks(path string) (checkedFile, error) {
+	info, err := s.fs.Stat(path)
+	if err != nil {
+		return checkedFile{}, fmt.Errorf("filestore: stat %s: %w", path, err)
+	}
+	return checkedFile{info.Size(), info.ModTime().UTC()}, nil
+}
+
+// saveChecked notes how the files look that were checked, or written, since the
+// store was opened.
+func (s *Store) saveChecked() error {
+	checked := make(checkedFiles)
+	paths, err := s.tables()
+	if err != nil {
+		return err
+	}
+	for _, file := range s.segments.list {
+		if file.size > 0 {
+			paths = append(paths, file.path)
+		}
+	}
+	for _, path := range paths {
+		look, err := s.looks(path)
+		if err != nil {
+			return err
+		}
+		checked[path[len(s.dir):]] = look
+	}
+	text, err := json.Marshal(checked)
+	if err != nil {
+		return err
+	}
+	if err := writeFile(s.fs, s.checkedPath(), text); err != nil && !isDiskFull(err) {
+		return err
+	}
+	return nil
+}
+
+// unchecked returns those paths whose files do not look as when they were checked.
+func (s *Store) unchecked(paths []string) ([]string, error) {
+	checked := s.loadChecked()
+	var todo []string
+	for _, path := range paths {
+		look, err := s.looks(path)
+		if err != nil {
+			return nil, err
+		}
+		if former, ok := checked[path[len(s.dir):]]; !ok || former.Size != look.Size || !former.Modified.Equal(look.Modified) {
+			todo = append(todo, path)
+		}
+	}
+	return todo, nil
+}
+
+// tables returns the paths of the index's immutable files.
+func (s *Store) tables() ([]string, error) {
+	folder := s.fs.PathJoin(s.dir, indexFolder)
+	names, err := s.fs.List(folder)
+	if err != nil && !errors.Is(err, fs.ErrNotExist) {
+		return nil, fmt.Errorf("filestore: list %s: %w", folder, err)
+	}
+	var paths []string
+	for _, name := range names {
+		if strings.HasSuffix(name, ".sst") {
+			paths = append(paths, s.fs.PathJoin(folder, name))
+		}
+	}
+	return paths, nil
+}
+
+// checkSealed reads the sealed segments that have changed since they were checked.
+func (s *Store) checkSealed(ctx context.Context) error {
+	byPath := make(map[string]*segment)
+	var paths []string
+	for _, file := range s.segments.list {
+		if file.size > 0 {
+			byPath[file.path] = file
+			paths = append(paths, file.path)
+		}
+	}
+	todo, err := s.unchecked(paths)
+	if err != nil {
+		return err
+	}
+	var files []*segment
+	for _, path := range todo {
+		files = append(files, byPath[path])
+	}
+	progress := progressOf(s.options, "check", files)
+	for _, file := range files {
+		if err := file.checkSum(ctx, progress); err != nil {
+			return err
+		}
+	}
+	return nil
+}
+
+// checkSum compares a sealed segment with the checksum in its seal.
+func (f *segment) checkSum(ctx context.Context, progress func(int64)) error {
+	seal, err := f.readSeal()
+	if err != nil {
+		return err
+	}
+	buf := make([]byte, 1<<20)
+	var sum uint32
+	for offset := int64(0); offset < f.size-sealLength; {
+		want := min(int64(len(buf)), f.size-sealLength-offset)
+		n, err := f.file.ReadAt(buf[:want], offset)
+		if int64(n) < want {
+			return fmt.Errorf("filestore: read %s: %w", f.path, errors.Join(err, io.ErrUnexpectedEOF))
+		}
+		sum = crc32.Update(sum, castagnoli, buf[:want])
+		offset += want
+		progress(want)
+		if err := ctx.Err(); err != nil {
+			return err
+		}
+	}
+	if sum == seal.sealSum() {
+		return nil
+	}
+	return f.findDamage()
+}
+
+// findDamage says where the first bad record of a damaged sealed segment is.
+func (f *segment) findDamage() error {
+	scan := scanner{file: f.file, path: f.path, offset: segmentHeader, end: f.size}
+	for {
+		_, err := scan.next()
+		if isBroken(err) {
+			return f.damage(scan.offset, "%v", err)
+		}
+		if err != nil {
+			return err
+		}
+	}
+}
+
+// checkTable reads a table of the index and compares its checksums.
+func (s *Store) checkTable(path string) (err error) {
+	defer func() {
+		if p := recover(); p != nil {
+			err = fmt.Errorf("%v", p)
+		}
+	}()
+	file, err := s.fs.Open(path)
+	if err != nil {
+		return err
+	}
+	readable, err := sstable.NewSimpleReadable(file)
+	if err != nil {
+		return errors.Join(err, file.Close())
+	}
+	policy := bloom.FilterPolicy(10)
+	options := sstable.ReaderOptions{Filters: map[string]sstable.FilterPolicy{policy.Name(): policy}}
+	reader, err := sstable.NewReader(context.Background(), readable, options)
+	if err != nil {
+		return errors.Join(err, readable.Close())
+	}
+	return errors.Join(reader.ValidateBlockChecksums(), reader.Close())
+}
+
+// openIndex opens the index and returns the place in the log up to which it goes.
+// If it is damaged, or not this log's, it is dropped and made anew.
+func (s *Store) openIndex() (place, error) {
+	from, err := s.tryIndex()
+	if err == nil && from != (place{}) {
+		return from, nil
+	}
+	if err != nil {
+		s.options.Logger.Warn("filestore: the index is damaged and is made again", "folder", s.dir, "error", err)
+	}
+	if s.index != nil {
+		_ = s.index.db.Close()
+		s.index = nil
+	}
+	path := s.fs.PathJoin(s.dir, indexFolder)
+	if err := s.fs.RemoveAll(path); err != nil && !errors.Is(err, fs.ErrNotExist) {
+		return place{}, fmt.Errorf("filestore: remove %s: %w", path, err)
+	}
+	db, err := openPebble(s.space.patient(), path, s.options.Logger, s.options.CacheSize, false)
+	if err != nil {
+		return place{}, fmt.Errorf("filestore: make the index %s: %w", path, err)
+	}
+	s.index = &index{db: db, abandon: s.space.abandon}
+	_, err = rand.Read(s.index.hash[:])
+	return place{}, err
+}
+
+func (s *Store) tryIndex() (place, error) {
+	tables, err := s.tables()
+	if err != nil {
+		return place{}, err
+	}
+	todo, err := s.unchecked(tables)
+	if err != nil {
+		return place{}, err
+	}
+	for _, path := range todo {
+		if err := s.checkTable(path); err != nil {
+			return place{}, fmt.Errorf("%s: %w", path, err)
+		}
+	}
+	db, err := openPebble(s.space.patient(), s.fs.PathJoin(s.dir, indexFolder), s.options.Logger, s.options.CacheSize, false)
+	if err != nil {
+		return place{}, err
+	}
+	s.index = &index{db: db, abandon: s.space.abandon}
+	return s.index.progress(s.id)
+}
+
+// progressOf returns a function that is told of bytes done, out of those of files,
+// and passes them on now and then.
+func progressOf(o *Options, step string, files []*segment) func(int64) {
+	p := Progress{Step: step}
+	for _, file := range files {
+		if info, err := file.file.Stat(); err == nil {
+			p.Total += info.Size()
+		}
+	}
+	var told int64
+	return func(n int64) {
+		p.Done += n
+		if p.Done-told >= 8<<20 || p.Done == p.Total {
+			told = p.Done
+			o.Progress(p)
+		}
+	}
+}
+
+// writeFile replaces a file, whole or not at all.
+func writeFile(fsys vfs.FS, path string, text []byte) error {
+	temporary := path + ".new"
+	file, err := fsys.Create(temporary, segmentCategory)
+	if err != nil {
+		return fmt.Errorf("filestore: create %s: %w", temporary, err)
+	}
+	_, err = io.Copy(file, bytes.NewReader(text))
+	if err = errors.Join(err, file.Sync(), file.Close()); err != nil {
+		return fmt.Errorf("filestore: write %s: %w", temporary, err)
+	}
+	if err := fsys.Rename(temporary, path); err != nil {
+		return fmt.Errorf("filestore: rename %s: %w", temporary, err)
+	}
+	return syncFolder(fsys, fsys.PathDir(path))
+}

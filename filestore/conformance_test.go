@@ -1,0 +1,46 @@
+package filestore
+
+import (
+	"context"
+	"log/slog"
+	"math/rand/v2"
+	"sync/atomic"
+	"testing"
+
+	"github.com/aether-es/aether"
+	"github.com/aether-es/aether/storetest"
+	"github.com/cockroachdb/pebble/v2/vfs"
+)
+
+// quiet is a logger for stores that are damaged on purpose.
+var quiet = slog.New(slog.DiscardHandler)
+
+// small makes everything happen early: segments end and the index moves to disk
+// after a few events.
+func small(fsys vfs.FS) *Options {
+	return &Options{SegmentSize: 16 << 10, recentEvents: 40, Logger: quiet, fs: fsys}
+}
+
+func TestConformance(t *testing.T) {
+	features := storetest.Features{Snapshots: true, Durable: true}
+	storetest.Run(t, features, func(t *testing.T) storetest.Storage {
+		folder := t.TempDir()
+		return storetest.Storage{Open: func(ctx context.Context) (aether.Engine, error) {
+			return Open(ctx, folder, nil)
+		}}
+	})
+}
+
+func TestConformanceOfSmallParts(t *testing.T) {
+	features := storetest.Features{Snapshots: true, Durable: true, PowerLoss: true}
+	storetest.Run(t, features, func(t *testing.T) storetest.Storage {
+		var disk atomic.Pointer[vfs.MemFS]
+		disk.Store(vfs.NewCrashableMem())
+		return storetest.Storage{
+			Open: func(ctx context.Context) (aether.Engine, error) { return Open(ctx, "store", small(disk.Load())) },
+			LosePower: func() {
+				disk.Store(disk.Load().CrashClone(vfs.CrashCloneCfg{UnsyncedDataPercent: 50, RNG: rand.New(rand.NewPCG(1, 2))}))
+			},
+		}
+	})
+}

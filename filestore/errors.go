@@ -1,0 +1,59 @@
+package filestore
+
+import (
+	"errors"
+	"fmt"
+)
+
+// The classes of errors that only this engine has.
+var (
+	// ErrInUse: another process, or another Store of this one, has the folder open.
+	ErrInUse = errors.New("filestore: in use")
+
+	// ErrDamaged: a file is not as it was written; see [DamageError].
+	ErrDamaged = errors.New("filestore: damaged")
+
+	// ErrDiskFull: there is no space for the save. Nothing of it was written; the
+	// store works again once there is space.
+	ErrDiskFull = errors.New("filestore: disk full")
+
+	// ErrStopped: a write or sync failed, so the store accepts nothing more until
+	// it is opened again. Reads go on. The error wraps the cause.
+	ErrStopped = errors.New("filestore: stopped")
+
+	// ErrReadOnly: the store was opened with [OpenReadOnly].
+	ErrReadOnly = errors.New("filestore: read-only")
+
+	// ErrNotFound: the folder holds no store.
+	ErrNotFound = errors.New("filestore: no store here")
+)
+
+// DamageError says where a file is damaged. It is an [ErrDamaged].
+type DamageError struct {
+	File   string
+	Offset int64
+	Reason string
+}
+
+func (e *DamageError) Error() string {
+	return fmt.Sprintf("filestore: %s is damaged at byte %d: %s", e.File, e.Offset, e.Reason)
+}
+
+// Is makes the error an [ErrDamaged].
+func (e *DamageError) Is(target error) bool { return target == ErrDamaged }
+
+// diskFullError is an [ErrDiskFull] with its cause.
+type diskFullError struct{ cause error }
+
+func (e *diskFullError) Error() string        { return "filestore: disk full: " + e.cause.Error() }
+func (e *diskFullError) Is(target error) bool { return target == ErrDiskFull }
+func (e *diskFullError) Unwrap() error        { return e.cause }
+
+// stoppedError is an [ErrStopped] with its cause.
+type stoppedError struct{ cause error }
+
+func (e *stoppedError) Error() string {
+	return "filestore: stopped, open the store again: " + e.cause.Error()
+}
+func (e *stoppedError) Is(target error) bool { return target == ErrStopped }
+func (e *stoppedError) Unwrap() error        { return e.cause }

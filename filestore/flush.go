@@ -1,0 +1,45 @@
+package filestore
+
+// freeze hands the index in memory to the indexer when it has become large. When
+// the indexer is still busy with the former one it goes on growing, up to twice
+// its size; then the writer waits.
+func (s *Store) freeze() {
+	s.mu.Lock()
+	defer s.mu.Unlock()
+	if s.recent.events < s.options.recentEvents || s.stopped != nil {
+		return
+	}
+	for s.flushing != nil {
+		if s.recent.events < 2*s.options.recentEvents || s.stopped != nil {
+			return
+		}
+		s.flushed.Wait()
+	}
+	s.flushing, s.recent = s.recent, newRecent()
+	s.freezes <- frozen{s.flushing, s.durable}
+}
+
+// frozen is a part of the index that does not change any more, and the place in
+// the log up to which it goes.
+type frozen struct {
+	recent *recent
+	end    place
+}
+
+// flush is the indexer: it moves what the writer froze to the index on disk.
+// Lookups find it in memory until it is there.
+func (s *Store) flush() {
+	defer s.done.Done()
+	for f := range s.freezes {
+		err := s.index.write(f.recent, s.id, f.end)
+		s.mu.Lock()
+		if err != nil {
+			s.stop(err)
+		} else {
+			s.flushing = nil
+			s.generation++
+		}
+		s.flushed.Broadcast()
+		s.mu.Unlock()
+	}
+}

@@ -1,0 +1,240 @@
+package filestore
+
+import (
+	"context"
+	"errors"
+	"iter"
+	"sort"
+	"time"
+
+	"github.com/aether-es/aether"
+	"github.com/aether-es/aether/storekit"
+)
+
+// namespace is the event store of one namespace.
+type namespace struct {
+	store *Store
+	name  string
+
+	// Guarded by the store's mu.
+	staged aether.Position // of the last event that was admitted
+	latest aether.Position // of the last event that is on disk
+	grown  chan struct{}   // closed when latest moves on; nil when nobody waits
+}
+
+var (
+	_ aether.EventStore    = (*namespace)(nil)
+	_ aether.SnapshotStore = (*namespace)(nil)
+)
+
+// wake lets go of who waits; the store's mu is held.
+func (n *namespace) wake() {
+	if n.grown != nil {
+		close(n.grown)
+		n.grown = nil
+	}
+}
+
+// SaveEvents is described at [aether.EventStore]. A save that waits for the disk
+// is not given up when ctx ends, so after a context error nothing was written.
+// It may also fail with [ErrDiskFull], after which nothing was written, or with
+// [ErrStopped], after which it may have been.
+func (n *namespace) SaveEvents(ctx context.Context, events ...aether.Event) (aether.Position, error) {
+	complete, err := storekit.Complete(events, time.Now())
+	if err != nil {
+		return 0, err
+	}
+	if err := ctx.Err(); err != nil {
+		return 0, err
+	}
+	s := n.store
+	r := savePool.Get().(*save)
+	defer r.free()
+	r.prepare(n, events, complete)
+	if err := s.ask(ctx, r); err != nil {
+		return 0, err
+	}
+	if err := s.queue.put(ctx, r); err != nil {
+		return 0, err
+	}
+	<-r.done
+	if r.repeat {
+		return n.findPosition(ctx, complete)
+	}
+	var conflict *aether.ConflictError
+	if errors.As(r.err, &conflict) {
+		if err := storekit.Winners(conflict, n.GetEvents(ctx, conflict.ActorID, conflict.Tried-1)); err != nil {
+			return 0, err
+		}
+	}
+	return r.position, r.err
+}
+
+// findPosition returns the highest position of events that were saved before.
+func (n *namespace) findPosition(ctx context.Context, events []aether.Event) (aether.Position, error) {
+	var highest aether.Position
+	for i := range events {
+		for e, err := range n.GetEvents(ctx, events[i].ActorID, events[i].Version-1) {
+			if err != nil {
+				return 0, err
+			}
+			highest = max(highest, e.Position)
+			break
+		}
+	}
+	return highest, nil
+}
+
+// GetLatestVersion is described at [aether.EventStore].
+func (n *namespace) GetLatestVersion(ctx context.Context, actorID string) (aether.Version, error) {
+	if err := aether.CheckActorID(actorID); err != nil {
+		return 0, err
+	}
+	s := n.store
+	if err := s.enter(ctx); err != nil {
+		return 0, err
+	}
+	defer s.leave()
+	first, places := s.recentPlaces(n.name, actorID, 0)
+	if len(places) > 0 {
+		return first + aether.Version(len(places)) - 1, nil
+	}
+	return s.index.latestVersion(n.name, actorID)
+}
+
+// recentPlaces returns the places of those durable events of an actor that the
+// index in memory has, from a version on, and the version of the first.
+func (s *Store) recentPlaces(namespace, actorID string, from aether.Version) (aether.Version, []place) {
+	s.mu.RLock()
+	defer s.mu.RUnlock()
+	var first aether.Version
+	var places []place
+	for _, r := range [...]*recent{s.flushing, s.recent} {
+		a := r.actor(namespace, actorID)
+		if a == nil {
+			continue
+		}
+		skip := 0
+		if from > a.first {
+			skip = min(int(from-a.first), len(a.places))
+		}
+		end := len(a.places)
+		for end > skip && !a.places[end-1].before(s.durable) {
+			end--
+		}
+		if end > skip {
+			if len(places) == 0 {
+				first = a.first + aether.Version(skip)
+			}
+			places = append(places, a.places[skip:end]...)
+		}
+	}
+	return first, places
+}
+
+// GetEvents is described at [aether.EventStore].
+func (n *namespace) GetEvents(ctx context.Context, actorID string, after aether.Version) iter.Seq2[aether.Event, error] {
+	return func(yield func(aether.Event, error) bool) {
+		if err := aether.CheckActorID(actorID); err != nil {
+			yield(aether.Event{}, err)
+			return
+		}
+		next := after + 1
+		var page reader
+		for {
+			events, err := n.readPage(ctx, &page, actorID, next)
+			if err != nil {
+				yield(aether.Event{}, err)
+				return
+			}
+			if len(events) == 0 {
+				return
+			}
+			for i := range events {
+				if err := ctx.Err(); err != nil {
+					yield(aether.Event{}, err)
+					return
+				}
+				if !yield(events[i], nil) {
+					return
+				}
+			}
+			next += aether.Version(len(events))
+		}
+	}
+}
+
+// readPage returns some of an actor's events from a version on; none at the end.
+func (n *namespace) readPage(ctx context.Context, page *reader, actorID string, from aether.Version) ([]aether.Event, error) {
+	s := n.store
+	if err := s.enter(ctx); err != nil {
+		return nil, err
+	}
+	defer s.leave()
+	if len(page.places) == 0 {
+		// Memory first: what moves to disk in between is then found in both.
+		first, places := s.recentPlaces(n.name, actorID, from)
+		if len(places) == 0 || first > from {
+			var err error
+			if page.places, err = s.index.places(page.places[:0], n.name, actorID, from); err != nil {
+				return nil, err
+			}
+		} else {
+			page.places = places
+		}
+	}
+	return page.read(s.segments, n.name, actorID, from)
+}
+
+// GetActors is described at [aether.EventStore].
+func (n *namespace) GetActors(ctx context.Context, kind string) iter.Seq2[aether.Actor, error] {
+	return func(yield func(aether.Actor, error) bool) {
+		// Memory first: what moves to disk in between is then found in both.
+		newest := n.store.recentActors(n.name, kind)
+		after := ""
+		for {
+			var actors []aether.Actor
+			var err error
+			actors, newest, err = n.actorPage(ctx, newest, kind, after)
+			if err != nil {
+				yield(aether.Actor{}, err)
+				return
+			}
+			if len(actors) == 0 {
+				return
+			}
+			for _, a := range actors {
+				if err := ctx.Err(); err != nil {
+					yield(aether.Actor{}, err)
+					return
+				}
+				if !yield(a, nil) {
+					return
+				}
+			}
+			after = actors[len(actors)-1].ID
+		}
+	}
+}
+
+// actorPage returns some actors whose IDs come after another, from disk and from
+// newest, and what is left of newest.
+func (n *namespace) actorPage(ctx context.Context, newest []aether.Actor, kind, after string) (page, rest []aether.Actor, err error) {
+	s := n.store
+	if err := s.enter(ctx); err != nil {
+		return nil, nil, err
+	}
+	defer s.leave()
+	page, more, err := s.index.actors(n.name, kind, after, actorsPerPage)
+	if err != nil {
+		return nil, nil, err
+	}
+	split := len(newest)
+	if more {
+		last := page[len(page)-1].ID
+		split = sort.Search(len(newest), func(i int) bool { return newest[i].ID > last })
+	}
+	return mergeActors(page, newest[:split]), newest[split:], nil
+}
+
+const actorsPerPage = 1000

@@ -1,0 +1,75 @@
+package filestore
+
+import (
+	"errors"
+	"fmt"
+	"sync/atomic"
+	"syscall"
+	"time"
+
+	"github.com/cockroachdb/pebble/v2/vfs"
+)
+
+// The index needs space for what follows from the log, so some is left free: the
+// smaller of reserve and a 16th of the disk.
+const (
+	reserve    = 16 << 20
+	spaceCheck = 1 << 20 // bytes written between two looks at the free space
+)
+
+// space watches over the free space of a store's disk.
+type space struct {
+	fs  vfs.FS
+	dir string
+
+	// spare is how much the writer may write before it looks again.
+	spare int64
+
+	// waiting says that the index waits for space, abandon that it shall not.
+	waiting atomic.Bool
+	abandon chan struct{}
+}
+
+// check refuses a write when little space is left.
+func (p *space) check(size int64) error {
+	if p.spare -= size; p.spare > 0 {
+		return nil
+	}
+	usage, err := p.fs.GetDiskUsage(p.dir)
+	if err != nil {
+		return nil // not every file system tells; then the write itself will
+	}
+	left := min(reserve, usage.TotalBytes/16)
+	if usage.AvailBytes < left+uint64(size) {
+		p.spare = 0
+		return &diskFullError{fmt.Errorf("%d bytes are free in %s; this save needs %d, and %d are kept for the index", usage.AvailBytes, p.dir, size, left)}
+	}
+	p.spare = spaceCheck
+	return nil
+}
+
+// patient returns a file system for Pebble, which cannot bear a full disk: its
+// writes wait for space.
+func (p *space) patient() vfs.FS {
+	return vfs.OnDiskFull(p.fs, func() {
+		p.waiting.Store(true)
+		defer p.waiting.Store(false)
+		tick := time.NewTicker(100 * time.Millisecond)
+		defer tick.Stop()
+		for {
+			select {
+			case <-p.abandon:
+				return
+			case <-tick.C:
+			}
+			usage, err := p.fs.GetDiskUsage(p.dir)
+			if err != nil || usage.AvailBytes > min(reserve, usage.TotalBytes/16)/2 {
+				return
+			}
+		}
+	})
+}
+
+func isDiskFull(err error) bool {
+	return errors.Is(err, syscall.ENOSPC) || errors.Is(err, syscall.EDQUOT)
+}

@@ -1,0 +1,3 @@
+module github.com/aether-es/aether
+
+go 1.26.0

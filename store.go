@@ -1,0 +1,97 @@
+package aether
+
+import (
+	"context"
+	"iter"
+)
+
+// EventStore keeps the events of one namespace. It is safe for concurrent use.
+type EventStore interface {
+	// SaveEvents appends the events, all of them or none, and returns the
+	// position of the last. They may belong to several actors. Each must carry
+	// its actor's latest version plus one, or follow on another event of the
+	// same call. When SaveEvents returns nil the events are durable: on disk, or
+	// on a quorum where the engine is a cluster. They take consecutive positions.
+	//
+	// Saving events that were all saved before, with the same IDs and versions,
+	// writes nothing and succeeds, returning the highest of their positions. This
+	// holds for ever, so a caller that does not know whether a save landed saves
+	// the same events again.
+	//
+	// Errors: [ErrInvalid] when a limit is broken, [ErrDuplicateEvent] when an
+	// actor has an event of that ID at another version, [ErrVersionConflict] when
+	// an actor's latest version is not the one the caller believed; where both of
+	// these apply, ErrDuplicateEvent. After any of the three nothing was written.
+	// After another error, a context error among them, the events may or may not
+	// have been saved, unless the engine says more.
+	//
+	// The events are not modified; they may be reused when SaveEvents has returned.
+	SaveEvents(ctx context.Context, events ...Event) (Position, error)
+
+	// GetEvents yields the events of an actor with a version greater than after,
+	// in order of version: every event saved before the loop began, and perhaps
+	// some saved since. An actor that does not exist has no events.
+	GetEvents(ctx context.Context, actorID string, after Version) iter.Seq2[Event, error]
+
+	// GetLatestVersion returns the version of the actor's last event, 0 when it
+	// has none.
+	GetLatestVersion(ctx context.Context, actorID string) (Version, error)
+
+	// GetActors yields the actors of a kind, of every kind when it is empty, with
+	// their latest versions, ordered by the bytes of their IDs.
+	GetActors(ctx context.Context, kind string) iter.Seq2[Actor, error]
+
+	Log
+}
+
+// Actor names a stream and says how far it has come.
+type Actor struct {
+	ID      string
+	Version Version
+}
+
+// Log is all events of one namespace in the order in which they were committed.
+type Log interface {
+	// ReadLog yields the events with a position greater than after, in order and
+	// without holes, up to the last one saved when the loop began. A nil options
+	// is the whole log.
+	ReadLog(ctx context.Context, after Position, options *LogOptions) iter.Seq2[Event, error]
+
+	// FollowLog is ReadLog that goes on: having reached the end it waits for what
+	// is saved next, until the loop is left or ctx ends, which is its last item.
+	// Every event comes exactly once. A slow loop delays nobody; the follower
+	// reads from the store and keeps no queue.
+	FollowLog(ctx context.Context, after Position, options *LogOptions) iter.Seq2[Event, error]
+
+	// GetLatestPosition returns the position of the last event, 0 when there is
+	// none.
+	GetLatestPosition(ctx context.Context) (Position, error)
+}
+
+// LogOptions narrows a read of the log. An event must pass every part that is set.
+type LogOptions struct {
+	// To is the last position to read: the iterator ends once it has come there,
+	// a follower too. Zero means no bound.
+	To Position
+
+	// Kinds are the kinds of actors wanted, Types the types of events wanted.
+	// Empty means all.
+	Kinds []string
+	Types []string
+}
+
+// Engine holds namespaces. It is safe for concurrent use.
+type Engine interface {
+	// Namespace returns the store of one namespace. Nothing in it can be seen
+	// from another. It comes into being with its first event. The errors of names
+	// are those of [CheckNamespace].
+	Namespace(ctx context.Context, name string) (EventStore, error)
+
+	// Namespaces returns the names of the namespaces that hold events, ordered by
+	// their bytes.
+	Namespaces(ctx context.Context) ([]string, error)
+
+	// Close waits for the saves under way, ends the followers with [ErrClosed]
+	// and releases everything. What is called afterwards fails with ErrClosed.
+	Close() error
+}

@@ -1,0 +1,126 @@
+// Package storekit has what the engines of package aether share: completing the
+// events of a save, deciding whether it may be written, and filtering the log.
+// Whoever writes an engine of their own uses it too.
+package storekit
+
+import (
+	"iter"
+	"slices"
+	"time"
+
+	"github.com/aether-es/aether"
+)
+
+// Complete checks a save with [aether.CheckEvents] and returns a copy of its
+// events in which everything the caller may leave out is filled in: the ID, the
+// schema and the time, in UTC and cut to the microsecond. Positions are zero.
+func Complete(events []aether.Event, now time.Time) ([]aether.Event, error) {
+	if err := aether.CheckEvents(events); err != nil {
+		return nil, err
+	}
+	now = now.UTC().Truncate(time.Microsecond)
+	complete := slices.Clone(events)
+	for i := range complete {
+		e := &complete[i]
+		if e.ID == "" {
+			e.ID = aether.NewID()
+		}
+		if e.Schema == 0 {
+			e.Schema = 1
+		}
+		if e.Time.IsZero() {
+			e.Time = now
+		} else {
+			e.Time = e.Time.UTC().Truncate(time.Microsecond)
+		}
+		e.Position = 0
+	}
+	return complete, nil
+}
+
+// View is what an engine knows when it decides about a save: everything that
+// was committed, or will be before this save.
+type View interface {
+	// LatestVersion returns the latest version of the actor of the save's event i.
+	LatestVersion(i int) (aether.Version, error)
+
+	// FindEvent returns the version at which the actor of the save's event i has
+	// an event of that one's ID, 0 when it has none.
+	FindEvent(i int) (aether.Version, error)
+}
+
+// Admit decides about a save that [Complete] has returned: true means that it is
+// to be written, false that every event of it was written before. The error is an
+// [aether.DuplicateError], an [aether.ConflictError] without the events that won,
+// which the engine adds, or what the view returned.
+func Admit(events []aether.Event, view View) (bool, error) {
+	same := 0
+	for i := range events {
+		e := &events[i]
+		version, err := view.FindEvent(i)
+		switch {
+		case err != nil:
+			return false, err
+		case version == e.Version:
+			same++
+		case version != 0:
+			return false, &aether.DuplicateError{ActorID: e.ActorID, EventID: e.ID, Tried: e.Version, Version: version}
+		}
+	}
+	if same == len(events) {
+		return false, nil
+	}
+	// Within a save the versions of an actor follow on each other, so only its
+	// first is compared with what the engine has.
+	var checked map[string]bool
+	if len(events) > 1 {
+		checked = make(map[string]bool)
+	}
+	for i := range events {
+		e := &events[i]
+		if checked[e.ActorID] {
+			continue
+		}
+		latest, err := view.LatestVersion(i)
+		if err != nil {
+			return false, err
+		}
+		if e.Version != latest+1 {
+			return false, &aether.ConflictError{ActorID: e.ActorID, Tried: e.Version, Latest: latest}
+		}
+		if checked != nil {
+			checked[e.ActorID] = true
+		}
+	}
+	return true, nil
+}
+
+// Winners collects the events that a conflict lost to, as [aether.ConflictError]
+// describes them, out of the actor's events from Tried on.
+func Winners(conflict *aether.ConflictError, events iter.Seq2[aether.Event, error]) error {
+	size := 0
+	for e, err := range events {
+		if err != nil {
+			return err
+		}
+		if e.Version > conflict.Latest {
+			break // saved since
+		}
+		size += e.Size()
+		if len(conflict.Events) == aether.MaxBatchEvents || size > aether.MaxBatchSize {
+			break
+		}
+		conflict.Events = append(conflict.Events, e)
+	}
+	return nil
+}
+
+// Matches says whether an event passes the kinds and types of options, which may
+// be nil.
+func Matches(options *aether.LogOptions, actorID, eventType string) bool {
+	if options == nil {
+		return true
+	}
+	return (len(options.Kinds) == 0 || slices.Contains(options.Kinds, aether.Kind(actorID))) &&
+		(len(options.Types) == 0 || slices.Contains(options.Types, eventType))
+}
