@@ -225,11 +225,9 @@ func (s *Store) openIndex() (place, error) {
 	if err := s.fs.RemoveAll(path); err != nil && !errors.Is(err, fs.ErrNotExist) {
 		return place{}, fmt.Errorf("filestore: remove %s: %w", path, err)
 	}
-	db, err := openPebble(s.space.patient(), path, s.options.Logger, s.options.CacheSize, false)
-	if err != nil {
+	if err := s.pebbleIndex(); err != nil {
 		return place{}, fmt.Errorf("filestore: make the index %s: %w", path, err)
 	}
-	s.index = &index{db: db, abandon: s.space.abandon}
 	_, err = rand.Read(s.index.hash[:])
 	return place{}, err
 }
@@ -248,12 +246,23 @@ func (s *Store) tryIndex() (place, error) {
 			return place{}, fmt.Errorf("%s: %w", path, err)
 		}
 	}
-	db, err := openPebble(s.space.patient(), s.fs.PathJoin(s.dir, indexFolder), s.options.Logger, s.options.CacheSize, false)
-	if err != nil {
+	if err := s.pebbleIndex(); err != nil {
 		return place{}, err
 	}
-	s.index = &index{db: db, abandon: s.space.abandon}
 	return s.index.progress(s.id)
+}
+
+// pebbleIndex opens the index as it is, or makes an empty one.
+func (s *Store) pebbleIndex() error {
+	path := s.fs.PathJoin(s.dir, indexFolder)
+	options := pebbleOptions(s.space.patient(), path, s.options.Logger)
+	options.DisableWAL = true
+	db, err := openPebble(path, options, s.options.CacheSize)
+	if err != nil {
+		return err
+	}
+	s.index = &index{db: db, options: options, path: path}
+	return nil
 }
 
 // progressOf returns a function that is told of bytes done, out of those of files,

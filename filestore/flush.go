@@ -27,19 +27,42 @@ type frozen struct {
 }
 
 // flush is the indexer: it moves what the writer froze to the index on disk.
-// Lookups find it in memory until it is there.
+// Lookups find it in memory until it is there. While there is nothing to move it
+// makes the filter.
 func (s *Store) flush() {
 	defer s.done.Done()
-	for f := range s.freezes {
-		err := s.index.write(f.recent, s.id, f.end)
-		s.mu.Lock()
-		if err != nil {
-			s.stop(err)
-		} else {
-			s.flushing = nil
-			s.generation++
+	filling, err := s.filter.fill(s.index.db)
+	for more := err == nil; more; {
+		select {
+		case f, ok := <-s.freezes:
+			if !ok {
+				_ = filling.iter.Close()
+				return
+			}
+			s.move(f)
+		default:
+			if more, err = filling.step(); err != nil {
+				s.options.Logger.Warn("filestore: no filter, so saves take longer", "folder", s.dir, "error", err)
+			}
 		}
-		s.flushed.Broadcast()
-		s.mu.Unlock()
 	}
+	for f := range s.freezes {
+		s.move(f)
+	}
+}
+
+func (s *Store) move(f frozen) {
+	err := s.index.write(f.recent, s.id, f.end)
+	for key := range f.recent.ids {
+		s.filter.add(key)
+	}
+	s.mu.Lock()
+	defer s.mu.Unlock()
+	if err != nil {
+		s.stop(err)
+	} else {
+		s.flushing = nil
+		s.generation++
+	}
+	s.flushed.Broadcast()
 }

@@ -1,13 +1,11 @@
 package filestore
 
 import (
-	"bytes"
 	"encoding/binary"
 	"errors"
 	"fmt"
 	"log/slog"
-	"maps"
-	"slices"
+	"strings"
 
 	"github.com/aether-es/aether"
 	"github.com/cockroachdb/pebble/v2"
@@ -32,8 +30,9 @@ import (
 // Positions and versions in keys are 8 bytes, big endian; in values, uvarints.
 type index struct {
 	db      *pebble.DB
+	options *pebble.Options
+	path    string
 	hash    hashKey
-	abandon <-chan struct{} // closed when a flush that waits for space shall be given up
 }
 
 const (
@@ -48,23 +47,14 @@ const (
 	chunkEvents = 256
 )
 
-func openPebble(fsys vfs.FS, path string, logger *slog.Logger, cache int64, wal bool) (db *pebble.DB, err error) {
-	// Pebble panics on some kinds of damage.
-	defer func() {
-		if p := recover(); p != nil {
-			db, err = nil, fmt.Errorf("%v", p)
-		}
-	}()
-	blocks := pebble.NewCache(cache)
-	defer blocks.Unref()
+// pebbleOptions are those of the index and of the snapshots.
+func pebbleOptions(fsys vfs.FS, path string, logger *slog.Logger) *pebble.Options {
 	options := &pebble.Options{
 		FS:                          fsys,
-		Cache:                       blocks,
 		FormatMajorVersion:          pebble.FormatNewest,
-		DisableWAL:                  !wal,
 		MemTableSize:                4 << 20,
 		MemTableStopWritesThreshold: 4,
-		L0CompactionThreshold:       4,
+		L0CompactionThreshold:       8,
 		MaxOpenFiles:                512,
 		Logger:                      pebbleLogger{logger},
 	}
@@ -78,6 +68,21 @@ func openPebble(fsys vfs.FS, path string, logger *slog.Logger, cache int64, wal 
 		options.Levels[i].FilterPolicy = bloom.FilterPolicy(10)
 		options.Levels[i].Compression = func() *sstable.CompressionProfile { return sstable.NoCompression } // hashes and numbers
 	}
+	options.EnsureDefaults()
+	return options
+}
+
+// openPebble opens or makes a Pebble.
+func openPebble(path string, options *pebble.Options, cache int64) (db *pebble.DB, err error) {
+	// Pebble panics on some kinds of damage.
+	defer func() {
+		if p := recover(); p != nil {
+			db, err = nil, fmt.Errorf("%v", p)
+		}
+	}()
+	blocks := pebble.NewCache(cache)
+	defer blocks.Unref()
+	options.Cache = blocks
 	return pebble.Open(path, options)
 }
 
@@ -141,7 +146,7 @@ func (x *index) latestVersion(namespace, actorID string) (aether.Version, error)
 }
 
 func (x *index) eventVersion(key eventKey) (aether.Version, error) {
-	v, err := x.getUvarint(append([]byte{keyEvent}, key[:]...))
+	v, err := x.getUvarint(key.append([]byte{keyEvent}))
 	return aether.Version(v), err
 }
 
@@ -161,67 +166,6 @@ func (x *index) progress(id storeID) (place, error) {
 	}
 	x.hash = hashKey(value[17:33])
 	return place{segment: binary.BigEndian.Uint32(value[33:]), offset: binary.BigEndian.Uint32(value[37:])}, nil
-}
-
-// write takes in what was in memory, in one atomic and durable step. Keys come in
-// order, which makes it several times as fast.
-func (x *index) write(r *recent, id storeID, end place) error {
-	b := x.db.NewBatchWithSize(r.events*48 + 1024)
-	defer b.Close()
-	namespaces := slices.Sorted(maps.Keys(r.namespaces))
-	actors := make([][]string, len(namespaces))
-	var buf []byte
-	for i, namespace := range namespaces {
-		n := r.namespaces[namespace]
-		actors[i] = slices.Sorted(maps.Keys(n.actors))
-		for _, actorID := range actors[i] {
-			buf = binary.AppendUvarint(buf[:0], uint64(n.actors[actorID].latest()))
-			b.Set(textKey(keyActor, namespace, actorID), buf, nil)
-		}
-	}
-	events := slices.Collect(maps.Keys(r.ids))
-	slices.SortFunc(events, func(a, b eventKey) int { return bytes.Compare(a[:], b[:]) })
-	key := [1 + len(eventKey{})]byte{keyEvent}
-	for i := range events {
-		copy(key[1:], events[i][:])
-		buf = binary.AppendUvarint(buf[:0], uint64(r.ids[events[i]]))
-		b.Set(key[:], buf, nil)
-	}
-	for _, namespace := range namespaces {
-		for _, m := range r.namespaces[namespace].marks {
-			b.Set(numberKey(uint64(m.position), keyMark, namespace), encodePlaces(buf[:0], []place{m.place}), nil)
-		}
-	}
-	for _, namespace := range namespaces {
-		buf = binary.AppendUvarint(buf[:0], uint64(r.namespaces[namespace].last))
-		b.Set(textKey(keyNamespace, namespace), buf, nil)
-	}
-	buf = append(append(append(buf[:0], indexFormat), id[:]...), x.hash[:]...)
-	buf = binary.BigEndian.AppendUint32(buf, end.segment)
-	buf = binary.BigEndian.AppendUint32(buf, end.offset)
-	b.Set([]byte{keyProgress}, buf, nil)
-	for i, namespace := range namespaces {
-		for _, actorID := range actors[i] {
-			a := r.namespaces[namespace].actors[actorID]
-			for j := 0; j < len(a.places); j += chunkEvents {
-				buf = encodePlaces(buf[:0], a.places[j:min(j+chunkEvents, len(a.places))])
-				b.Set(numberKey(uint64(a.first)+uint64(j), keyPlaces, namespace, actorID), buf, nil)
-			}
-		}
-	}
-	if err := x.db.Apply(b, pebble.NoSync); err != nil {
-		return indexError(err)
-	}
-	flushed, err := x.db.AsyncFlush()
-	if err != nil {
-		return indexError(err)
-	}
-	select {
-	case <-flushed:
-		return nil
-	case <-x.abandon:
-		return indexError(errors.New("closed while it waited for space on the disk"))
-	}
 }
 
 // encodePlaces appends for each place the difference of its segment to the one
@@ -266,16 +210,17 @@ func decodePlaces(to []place, b []byte) ([]place, error) {
 }
 
 // places appends the places of an actor's events from a version on: some of them,
-// at least one if the index has any.
-func (x *index) places(to []place, namespace, actorID string, from aether.Version) ([]place, error) {
+// at least one if the index has any; more says that there may be others.
+func (x *index) places(to []place, namespace, actorID string, from aether.Version) (places []place, more bool, err error) {
 	prefix := textKey(keyPlaces, namespace, actorID)
 	iter, err := x.db.NewIter(&pebble.IterOptions{LowerBound: prefix, UpperBound: past(prefix)})
 	if err != nil {
-		return to, indexError(err)
+		return to, false, indexError(err)
 	}
 	defer iter.Close()
-	// The chunk that has the version begins at it or before it.
-	if !iter.SeekLT(numberKey(uint64(from)+1, keyPlaces, namespace, actorID)) {
+	// The chunk that has the version begins at it or before it. The first chunk is
+	// found without turning the iterator, which takes as long as a second search.
+	if from <= 1 || !iter.SeekLT(numberKey(uint64(from)+1, keyPlaces, namespace, actorID)) {
 		iter.First()
 	}
 	const enough = 4 * chunkEvents
@@ -283,7 +228,7 @@ func (x *index) places(to []place, namespace, actorID string, from aether.Versio
 		first := aether.Version(lastNumber(iter.Key()))
 		start := len(to)
 		if to, err = decodePlaces(to, iter.Value()); err != nil {
-			return to, err
+			return to, false, err
 		}
 		if first < from {
 			skip := min(int(from-first), len(to)-start)
@@ -291,9 +236,9 @@ func (x *index) places(to []place, namespace, actorID string, from aether.Versio
 		}
 	}
 	if err := iter.Error(); err != nil {
-		return to, indexError(err)
+		return to, false, indexError(err)
 	}
-	return to, nil
+	return to, iter.Valid(), nil
 }
 
 // markAt returns the last mark at or before a position.
@@ -352,6 +297,9 @@ func (x *index) namespaces() (map[string]aether.Position, error) {
 // actors returns up to limit actors of a kind, of all kinds when it is empty,
 // whose IDs come after another, in order; more says that the limit was reached.
 func (x *index) actors(namespace, kind, after string, limit int) (actors []aether.Actor, more bool, err error) {
+	if strings.Contains(kind, "/") {
+		return nil, false, nil // no kind has a slash
+	}
 	prefix := textKey(keyActor, namespace)
 	lower, upper := prefix, past(prefix)
 	if kind != "" {

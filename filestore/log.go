@@ -93,6 +93,7 @@ type cursor struct {
 	segment   *segment        // nil before the first read
 	scan      scanner
 	strange   int // bytes of other namespaces since the last event
+	space     slab
 }
 
 // read returns the event of the next position, which must be on disk, if it
@@ -112,7 +113,7 @@ func (c *cursor) read(ctx context.Context, options *aether.LogOptions) (aether.E
 	if !matches(options, actorID, eventType) {
 		return aether.Event{}, false, nil
 	}
-	e, err := r.event()
+	e, err := r.event(&c.space)
 	if err != nil {
 		err = c.segment.damage(c.scan.offset-int64(len(r)), "%v", err)
 	}

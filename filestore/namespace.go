@@ -139,10 +139,9 @@ func (n *namespace) GetEvents(ctx context.Context, actorID string, after aether.
 			yield(aether.Event{}, err)
 			return
 		}
-		next := after + 1
-		var page reader
-		for {
-			events, err := n.readPage(ctx, &page, actorID, next)
+		r := reader{namespace: n.name, actorID: actorID, next: after + 1}
+		for r.next > 0 { // it is 0 after the greatest version of all
+			events, err := n.store.page(ctx, &r)
 			if err != nil {
 				yield(aether.Event{}, err)
 				return
@@ -159,31 +158,16 @@ func (n *namespace) GetEvents(ctx context.Context, actorID string, after aether.
 					return
 				}
 			}
-			next += aether.Version(len(events))
 		}
 	}
 }
 
-// readPage returns some of an actor's events from a version on; none at the end.
-func (n *namespace) readPage(ctx context.Context, page *reader, actorID string, from aether.Version) ([]aether.Event, error) {
-	s := n.store
+func (s *Store) page(ctx context.Context, r *reader) ([]aether.Event, error) {
 	if err := s.enter(ctx); err != nil {
 		return nil, err
 	}
 	defer s.leave()
-	if len(page.places) == 0 {
-		// Memory first: what moves to disk in between is then found in both.
-		first, places := s.recentPlaces(n.name, actorID, from)
-		if len(places) == 0 || first > from {
-			var err error
-			if page.places, err = s.index.places(page.places[:0], n.name, actorID, from); err != nil {
-				return nil, err
-			}
-		} else {
-			page.places = places
-		}
-	}
-	return page.read(s.segments, n.name, actorID, from)
+	return r.page(s)
 }
 
 // GetActors is described at [aether.EventStore].

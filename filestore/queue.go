@@ -165,7 +165,7 @@ func (s *Store) ask(ctx context.Context, r *save) error {
 				return err
 			}
 		}
-		if !item.isNew {
+		if !item.isNew && s.filter.mayHave(item.key) {
 			if item.version, err = s.index.eventVersion(item.key); err != nil {
 				return err
 			}

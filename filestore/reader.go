@@ -18,15 +18,48 @@ const (
 	maxPage = 256
 )
 
-// reader reads the events of one actor by their places.
+// reader reads the events of one actor, from a version on, by their places.
 type reader struct {
-	places []place // still to be read
-	buf    []byte
+	namespace string
+	actorID   string
+	next      aether.Version // the one to be read next
+	begun     bool
+	places    []place // of the events from next on
+	onDisk    bool    // the index on disk may have more, which come before newest
+	newest    []place // from the index in memory, as it was when reading began
+	first     aether.Version
+	buf       []byte
+	space     slab
 }
 
-// read returns some events, at least one, of those whose places are known; the
-// first of them has version from.
-func (p *reader) read(files *segments, namespace, actorID string, from aether.Version) ([]aether.Event, error) {
+// page returns some events, none at the end. The events are those that were there
+// when it was called first.
+func (p *reader) page(s *Store) ([]aether.Event, error) {
+	if !p.begun {
+		// Memory first: what moves to disk in between is then found in both.
+		p.begun = true
+		p.first, p.newest = s.recentPlaces(p.namespace, p.actorID, p.next)
+		p.onDisk = len(p.newest) == 0 || p.first > p.next
+	}
+	if len(p.places) == 0 && p.onDisk {
+		var err error
+		if p.places, p.onDisk, err = s.index.places(p.places[:0], p.namespace, p.actorID, p.next); err != nil {
+			return nil, err
+		}
+		if len(p.newest) > 0 && aether.Version(len(p.places)) >= p.first-p.next {
+			p.places, p.onDisk = p.places[:p.first-p.next], false
+		}
+	}
+	if len(p.places) == 0 && !p.onDisk {
+		p.places, p.newest = p.newest, nil
+	}
+	events, err := p.read(s.segments)
+	p.next += aether.Version(len(events))
+	return events, err
+}
+
+// read returns some events, at least one, of those whose places are known.
+func (p *reader) read(files *segments) ([]aether.Event, error) {
 	var events []aether.Event
 	bytes := 0
 	if len(p.places) > 0 {
@@ -50,7 +83,7 @@ func (p *reader) read(files *segments, namespace, actorID string, from aether.Ve
 			return nil, fmt.Errorf("filestore: read %s: %w", s.path, err)
 		}
 		for _, at := range p.places[:run] {
-			e, err := decodeAt(buf[at.offset-first.offset:at.end()-first.offset], namespace, actorID, from+aether.Version(len(events)))
+			e, err := p.decode(buf[at.offset-first.offset:at.end()-first.offset], p.next+aether.Version(len(events)))
 			if err != nil {
 				return nil, s.damage(int64(at.offset), "%v", err)
 			}
@@ -78,17 +111,17 @@ func (p *reader) neighbours(limit int) int {
 
 var errOtherEvent = errors.New("it has another event than the index says; delete the folder " + indexFolder + " and open the store again")
 
-// decodeAt decodes the record of which the index says that it is this event.
-func decodeAt(b []byte, namespace, actorID string, version aether.Version) (aether.Event, error) {
+// decode decodes the record of which the index says that it is of this version.
+func (p *reader) decode(b []byte, version aether.Version) (aether.Event, error) {
 	r, err := checkRecord(b)
 	if err != nil {
 		return aether.Event{}, err
 	}
-	if r.isSeal() || r.version() != version || string(r.namespace()) != namespace {
+	if r.isSeal() || r.version() != version || string(r.namespace()) != p.namespace {
 		return aether.Event{}, errOtherEvent
 	}
-	e, err := r.event()
-	if err == nil && e.ActorID != actorID {
+	e, err := r.event(&p.space)
+	if err == nil && e.ActorID != p.actorID {
 		err = errOtherEvent
 	}
 	return e, err

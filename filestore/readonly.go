@@ -212,6 +212,7 @@ const (
 func (n *readOnlyNamespace) scan(ctx context.Context, w *walker, yield func(aether.Event, error) bool, judge func(record) verdict) bool {
 	more := true
 	var broken error
+	var space slab
 	err := n.engine.scan(ctx, w, func(r record) bool {
 		if string(r.namespace()) != n.name {
 			return true
@@ -220,7 +221,7 @@ func (n *readOnlyNamespace) scan(ctx context.Context, w *walker, yield func(aeth
 		if what == skip {
 			return true
 		}
-		e, err := r.event()
+		e, err := r.event(&space)
 		if err != nil {
 			broken = &DamageError{File: segmentName(w.segment), Offset: w.offset, Reason: err.Error()}
 			return false

@@ -1,6 +1,7 @@
 package filestore
 
 import (
+	"cmp"
 	"encoding/binary"
 	"sort"
 
@@ -49,7 +50,7 @@ const markEvery = 64 << 10
 // eventKey stands for an event's ID within its actor and namespace. Two events
 // with one key would be taken for the same, and IDs come from outside, so it is a
 // hash with a secret key: nobody can look for IDs that collide.
-type eventKey [16]byte
+type eventKey struct{ hi, lo uint64 }
 
 // hashKey is the secret of a store's event keys. It is made with the index.
 type hashKey [16]byte
@@ -60,11 +61,21 @@ func (k *hashKey) event(namespace, actorID, id string) eventKey {
 	b := append(append(space[:0], namespace...), 0)
 	b = append(append(b, actorID...), 0)
 	b = append(b, id...)
-	var key eventKey
-	h, l := siphash.Hash128(binary.LittleEndian.Uint64(k[:8]), binary.LittleEndian.Uint64(k[8:]), b)
-	binary.BigEndian.PutUint64(key[:8], h)
-	binary.BigEndian.PutUint64(key[8:], l)
-	return key
+	hi, lo := siphash.Hash128(binary.LittleEndian.Uint64(k[:8]), binary.LittleEndian.Uint64(k[8:]), b)
+	return eventKey{hi, lo}
+}
+
+func (k eventKey) compare(l eventKey) int {
+	return cmp.Or(cmp.Compare(k.hi, l.hi), cmp.Compare(k.lo, l.lo))
+}
+
+// append encodes the key so that the order of the bytes is that of compare.
+func (k eventKey) append(b []byte) []byte {
+	return binary.BigEndian.AppendUint64(binary.BigEndian.AppendUint64(b, k.hi), k.lo)
+}
+
+func decodeEventKey(b []byte) eventKey {
+	return eventKey{binary.BigEndian.Uint64(b), binary.BigEndian.Uint64(b[8:])}
 }
 
 func newRecent() *recent {

@@ -5,6 +5,7 @@ import (
 	"errors"
 	"hash/crc32"
 	"io"
+	"strings"
 	"time"
 
 	"github.com/aether-es/aether"
@@ -118,9 +119,8 @@ func (r record) time() time.Time {
 	return time.UnixMicro(int64(binary.LittleEndian.Uint64(r[offsetTime:]))).UTC()
 }
 
-// event decodes the record. Nothing of the event shares memory with it. It takes
-// two allocations: one for all texts, one for the data.
-func (r record) event() (aether.Event, error) {
+// event decodes the record. Nothing of the event shares memory with it.
+func (r record) event(space *slab) (aether.Event, error) {
 	e := aether.Event{
 		Version:  r.version(),
 		Schema:   int(binary.LittleEndian.Uint32(r[offsetSchema:])),
@@ -128,28 +128,54 @@ func (r record) event() (aether.Event, error) {
 		Position: r.position(),
 	}
 	_, rest := cutText(r[headLength:])
-	var ends [6]int
-	at, ok := 0, rest != nil
-	var starts [6]int
-	for i := range ends {
-		n, w := binary.Uvarint(rest[min(at, len(rest)):])
-		if w <= 0 || n > uint64(len(rest)-at-w) {
-			ok = false
-			break
+	for _, field := range [...]*string{&e.ActorID, &e.ID, &e.Type, &e.Metadata.CorrelationID, &e.Metadata.CausationID, &e.Metadata.Traceparent} {
+		var text []byte
+		if text, rest = cutText(rest); rest == nil {
+			return aether.Event{}, errTexts
 		}
-		starts[i] = at + w
-		at += w + int(n)
-		ends[i] = at
+		*field = space.text(text)
 	}
-	if !ok {
-		return aether.Event{}, errors.New("its texts are longer than the record")
-	}
-	texts := string(rest[:at])
-	for i, text := range [6]*string{&e.ActorID, &e.ID, &e.Type, &e.Metadata.CorrelationID, &e.Metadata.CausationID, &e.Metadata.Traceparent} {
-		*text = texts[starts[i]:ends[i]]
-	}
-	e.Data = append([]byte(nil), rest[at:]...)
+	e.Data = space.data(rest)
 	return e, nil
+}
+
+var errTexts = errors.New("its texts are longer than the record")
+
+// slab is memory for some events, so that each need not allocate its own. An event
+// that is kept keeps the slabs it is in, which are small for that reason.
+type slab struct {
+	texts strings.Builder
+	bytes []byte
+}
+
+const (
+	slabTexts = 2 << 10
+	slabBytes = 8 << 10
+)
+
+func (s *slab) text(b []byte) string {
+	if len(b) == 0 {
+		return ""
+	}
+	if s.texts.Cap()-s.texts.Len() < len(b) {
+		s.texts.Reset() // strings taken from it stay as they are
+		s.texts.Grow(slabTexts)
+	}
+	start := s.texts.Len()
+	s.texts.Write(b)
+	return s.texts.String()[start:]
+}
+
+func (s *slab) data(b []byte) []byte {
+	if len(b) > slabBytes/4 {
+		return append([]byte(nil), b...)
+	}
+	if cap(s.bytes)-len(s.bytes) < len(b) {
+		s.bytes = make([]byte, 0, slabBytes)
+	}
+	start := len(s.bytes)
+	s.bytes = append(s.bytes, b...)
+	return s.bytes[start:len(s.bytes):len(s.bytes)]
 }
 
 // names returns what a filter looks at, still in the record's memory.

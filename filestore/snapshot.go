@@ -34,7 +34,7 @@ func (s *Store) snapshotDB() (*pebble.DB, error) {
 		return s.snapshots.db, nil
 	}
 	path := s.fs.PathJoin(s.dir, snapFolder)
-	db, err := openPebble(s.fs, path, s.options.Logger, snapshotCacheSize, true)
+	db, err := openPebble(path, pebbleOptions(s.fs, path, s.options.Logger), snapshotCacheSize)
 	if err != nil {
 		return nil, fmt.Errorf("filestore: snapshots: %w (they can be made again: delete %s)", err, path)
 	}

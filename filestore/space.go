@@ -3,7 +3,6 @@ package filestore
 import (
 	"errors"
 	"fmt"
-	"sync/atomic"
 	"syscall"
 	"time"
 
@@ -25,8 +24,7 @@ type space struct {
 	// spare is how much the writer may write before it looks again.
 	spare int64
 
-	// waiting says that the index waits for space, abandon that it shall not.
-	waiting atomic.Bool
+	// abandon is closed when the index shall not wait for space any more.
 	abandon chan struct{}
 }
 
@@ -52,8 +50,6 @@ func (p *space) check(size int64) error {
 // writes wait for space.
 func (p *space) patient() vfs.FS {
 	return vfs.OnDiskFull(p.fs, func() {
-		p.waiting.Store(true)
-		defer p.waiting.Store(false)
 		tick := time.NewTicker(100 * time.Millisecond)
 		defer tick.Stop()
 		for {

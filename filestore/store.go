@@ -88,6 +88,7 @@ type Store struct {
 	writer   writer
 	segments *segments
 	index    *index
+	filter   filter      // of the events in index
 	freezes  chan frozen // from the writer to the indexer, which has one at most
 	done     sync.WaitGroup
 
@@ -183,9 +184,7 @@ func (s *Store) Close() error {
 	s.life.Unlock()
 
 	s.queue.close()
-	if s.space.waiting.Load() {
-		close(s.space.abandon)
-	}
+	close(s.space.abandon)
 	s.done.Wait()
 	s.mu.Lock()
 	for _, n := range s.namespaces {
@@ -200,7 +199,11 @@ func (s *Store) release(well bool) error {
 	var errs []error
 	if s.index != nil {
 		if well && s.recent.events > 0 {
-			errs = append(errs, s.index.write(s.recent, s.id, s.durable))
+			err := s.index.write(s.recent, s.id, s.durable)
+			if isDiskFull(err) {
+				err = nil // the next Open makes up for it
+			}
+			errs = append(errs, err)
 		}
 		errs = append(errs, s.index.db.Close())
 	}

@@ -52,6 +52,7 @@ func Verify(ctx context.Context, dir string, options *Options) (Report, error) {
 type verifier struct {
 	options  *Options
 	report   Report
+	space    slab
 	seed     maphash.Seed
 	versions map[uint64]aether.Version // by a hash of namespace and actor
 }
@@ -112,7 +113,7 @@ func (v *verifier) segment(ctx context.Context, file *segment, progress func(int
 
 // record checks that an event follows on those before it.
 func (v *verifier) record(file *segment, r record, offset int64) error {
-	if _, err := r.event(); err != nil {
+	if _, err := r.event(&v.space); err != nil {
 		return file.damage(offset, "%v", err)
 	}
 	name, actorID, _, _ := r.names()

@@ -120,56 +120,38 @@ func (l *bareLog) write() {
 	}
 }
 
-// storeAppend has each writer save to an actor of its own, every event with an ID
-// that the caller made, as hosts do.
-func storeAppend(ctx context.Context, o *Options, writers, batch int) (Result, error) {
-	result := Result{Name: "append", Writers: writers, Batch: batch}
+// storeAppend measures saves to a new store.
+func storeAppend(ctx context.Context, o *Options, writers, batch int) (result Result, err error) {
 	o.Progress(fmt.Sprintf("filestore, %d writers, %d events a save", writers, batch))
-	folder := filepath.Join(o.Folder, "append")
-	defer os.RemoveAll(folder)
-	store, err := filestore.Open(ctx, folder, nil)
-	if err != nil {
-		return result, err
-	}
-	defer store.Close()
-	events, err := store.Namespace(ctx, "default")
-	if err != nil {
-		return result, err
-	}
-	saves := make([]saver, writers)
-	for w := range saves {
-		saves[w] = newSaver(events, fmt.Sprintf("station/%d", w), batch)
-	}
-	result.PerSecond, result.P50, result.P99, err = load(ctx, writers, o.Duration, func(w, _ int) error {
-		return saves[w].save(ctx)
+	err = inStore(ctx, o, func(_ *filestore.Store, store aether.EventStore) error {
+		result, err = appendTo(ctx, o, store, writers, batch)
+		return err
 	})
-	result.PerSecond *= float64(batch)
 	return result, err
 }
 
-// saver appends to one actor.
+// saver makes the saves of one actor.
 type saver struct {
-	store   aether.EventStore
 	version aether.Version
 	batch   []aether.Event
 }
 
-func newSaver(store aether.EventStore, actorID string, batch int) saver {
-	s := saver{store: store, batch: make([]aether.Event, batch)}
+func newSaver(actorID string, batch int) saver {
+	s := saver{batch: make([]aether.Event, batch)}
 	for i := range s.batch {
 		s.batch[i] = aether.Event{ActorID: actorID, Type: "MeterValuesRecorded", Data: payload(actorID)}
 	}
 	return s
 }
 
-func (s *saver) save(ctx context.Context) error {
+// next returns the events to save next, until it is called again.
+func (s *saver) next() []aether.Event {
 	for i := range s.batch {
 		s.version++
 		s.batch[i].Version = s.version
 		s.batch[i].ID = aether.NewID()
 	}
-	_, err := s.store.SaveEvents(ctx, s.batch...)
-	return err
+	return s.batch
 }
 
 // payload returns data that makes an event of eventSize bytes: fields, numbers

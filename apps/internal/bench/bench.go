@@ -25,6 +25,9 @@ type Result struct {
 	// The time of one call in microseconds: half and 99 of 100 took no longer.
 	P50 float64 `json:"p50_us,omitempty"`
 	P99 float64 `json:"p99_us,omitempty"`
+
+	// Bytes is the peak memory of the process.
+	Bytes int64 `json:"bytes,omitempty"`
 }
 
 // Report is what a run found.
