@@ -25,7 +25,7 @@ const (
 //     [MaxBatchSize] bytes together, each of no more than [MaxEventSize];
 //   - actor IDs are "kind/key", both parts there; event IDs may be empty, types
 //     may not; these and the metadata are valid UTF-8 of at most [MaxNameLength]
-//     bytes without control characters;
+//     bytes without ASCII control characters;
 //   - versions start at 1, fit 63 bits, and those of one actor follow on each
 //     other within the save;
 //   - the data is one JSON value in valid UTF-8; the schema is not negative; the
@@ -135,7 +135,7 @@ func CheckActorID(actorID string) error {
 
 // CheckNamespace reports what is wrong with the name of a namespace, as an
 // [InvalidError]. A name is valid UTF-8 of 1 to [MaxNameLength] bytes without
-// control characters; slashes, dots and anything else are just characters.
+// ASCII control characters; slashes, dots and anything else are just characters.
 func CheckNamespace(name string) error {
 	if reason := badName(name); reason != "" {
 		return &InvalidError{Index: -1, Field: "namespace", Reason: reason}

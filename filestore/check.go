@@ -54,20 +54,21 @@ func (s *Store) looks(path string) (checkedFile, error) {
 }
 
 // saveChecked notes how the files look that were checked, or written, since the
-// store was opened.
-func (s *Store) saveChecked() error {
+// store was opened: the index and the segments before one.
+func (s *Store) saveChecked(before uint32) error {
 	checked := make(checkedFiles)
 	paths, err := s.tables()
 	if err != nil {
 		return err
 	}
-	for _, file := range s.segments.list {
-		if file.size > 0 {
-			paths = append(paths, file.path)
-		}
+	for number := uint32(1); number < before; number++ {
+		paths = append(paths, s.segments.get(number).path)
 	}
 	for _, path := range paths {
 		look, err := s.looks(path)
+		if errors.Is(err, fs.ErrNotExist) {
+			continue // a table that Pebble has just replaced
+		}
 		if err != nil {
 			return err
 		}

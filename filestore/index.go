@@ -137,6 +137,9 @@ func (x *index) getUvarint(key []byte) (uint64, error) {
 }
 
 func indexError(err error) error {
+	if pebble.IsCorruptionError(err) {
+		return fmt.Errorf("filestore: index: %w; close the store, delete its folder %s and open it again", err, indexFolder)
+	}
 	return fmt.Errorf("filestore: index: %w", err)
 }
 

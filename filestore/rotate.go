@@ -12,8 +12,11 @@ func (s *Store) rotate() error {
 	if w.size < s.options.SegmentSize && !w.sealed {
 		return nil
 	}
-	if s.stopped != nil {
-		return s.stopped
+	s.mu.RLock()
+	stopped := s.stopped
+	s.mu.RUnlock()
+	if stopped != nil {
+		return stopped
 	}
 	if !w.sealed {
 		w.buf = appendSeal(w.buf[:0], w.events, w.sum)

@@ -5,7 +5,7 @@ import (
 	"io"
 )
 
-// scanBuffer is how much a scanner reads at a time.
+// scanBuffer is how much a scanner reads at a time, if there is so much.
 const scanBuffer = 256 << 10
 
 // scanner reads the records of one file in order. It is cheap to make and is
@@ -44,7 +44,7 @@ func (s *scanner) next() (record, error) {
 
 // fill reads on behind what is unread, into more space when a record needs it.
 func (s *scanner) fill() error {
-	size := scanBuffer
+	size := int(min(scanBuffer, max(4<<10, s.end-s.offset)))
 	for size <= len(s.unread) {
 		size *= 2
 	}

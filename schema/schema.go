@@ -159,7 +159,7 @@ func (r *Registry[E]) check(entry *Entry) error {
 	return nil
 }
 
-// Types returns the names of the registered types in alphabetical order, as
+// Types returns the names of the registered types ordered by their bytes, as
 // [aether.LogOptions] takes them.
 func (r *Registry[E]) Types() []string { return slices.Sorted(maps.Keys(r.byName)) }
 

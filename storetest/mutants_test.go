@@ -165,7 +165,7 @@ type losesEvents struct{ store }
 
 func (s losesEvents) FollowLog(ctx context.Context, after aether.Position, options *aether.LogOptions) iter.Seq2[aether.Event, error] {
 	return func(yield func(aether.Event, error) bool) {
-		for options == nil || options.To == 0 || after < options.To {
+		for {
 			end, err := s.GetLatestPosition(ctx)
 			if err != nil {
 				yield(aether.Event{}, err)
@@ -177,7 +177,9 @@ func (s losesEvents) FollowLog(ctx context.Context, after aether.Position, optio
 				}
 				end = max(end, e.Position)
 			}
-			after = end
+			if after = end; options != nil && options.To != 0 && after >= options.To {
+				return
+			}
 			for e, err := range s.store.FollowLog(ctx, after, nil) {
 				if err != nil {
 					yield(aether.Event{}, err)

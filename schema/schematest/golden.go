@@ -23,8 +23,8 @@ import (
 //
 //   - RoverMoved.2.json has the data of the samples of that type, if 2 is its
 //     current schema. They are encoded like this, and decoded to what they were.
-//   - RoverMoved.1.json is what was RoverMoved.2.json's counterpart when 1 was the
-//     current schema. It is never written again.
+//   - RoverMoved.1.json is the same from when 1 was the current schema. It is never
+//     written again.
 //   - RoverMoved.1.upcast.json is what RoverMoved.1.json is today: decoded, which
 //     takes it through the upcasters, and encoded again.
 //
@@ -37,7 +37,7 @@ import (
 // event was saved with it; afterwards the type needs an upcaster. (It is no flag
 // since a flag would be global, and because "go test ./... -update" fails in
 // packages that do not define it.)
-func Golden[E any](t testing.TB, registry *schema.Registry[E], dir string, samples ...E) {
+func Golden[E any](t testing.TB, registry *schema.Registry[E], dir string, samples []E) {
 	t.Helper()
 	g := golden[E]{registry: registry, dir: dir, update: os.Getenv("UPDATE_GOLDEN") == "1", used: make(map[string]bool)}
 	if err := g.run(samples); err != nil {
@@ -66,7 +66,7 @@ func (g *golden[E]) run(samples []E) error {
 			return err
 		}
 		if !reflect.DeepEqual(again, sample) {
-			problems = append(problems, fmt.Errorf("the sample %T%+v is decoded from its own data %s as %+v", sample, sample, event.Data, again))
+			problems = append(problems, fmt.Errorf("the sample %T %+v is decoded from its own data %s as %+v", sample, sample, event.Data, again))
 		}
 		current[event.Type] = append(current[event.Type], event.Data)
 	}
@@ -86,7 +86,7 @@ func (g *golden[E]) run(samples []E) error {
 
 // former checks a schema that is not the current one.
 func (g *golden[E]) former(name string, schema int) error {
-	file := g.file(name, schema, "")
+	file, upcastFile := g.file(name, schema, ""), g.file(name, schema, ".upcast")
 	text, err := os.ReadFile(file)
 	if err != nil {
 		return fmt.Errorf("the data that programs saved as %q, schema %d, is missing; it cannot be made again but comes from the history of the source: %w", name, schema, err)
@@ -94,6 +94,9 @@ func (g *golden[E]) former(name string, schema int) error {
 	var old, upcast []json.RawMessage
 	if err := json.Unmarshal(text, &old); err != nil {
 		return fmt.Errorf("%s: %w", file, err)
+	}
+	if len(old) == 0 {
+		return fmt.Errorf("%s has no samples", file)
 	}
 	for i, data := range old {
 		value, err := g.registry.Decode(aether.Event{Type: name, Schema: schema, Data: data})
@@ -106,7 +109,7 @@ func (g *golden[E]) former(name string, schema int) error {
 		}
 		upcast = append(upcast, event.Data)
 	}
-	return g.compare(g.file(name, schema, ".upcast"), upcast,
+	return g.compare(upcastFile, upcast,
 		fmt.Sprintf("%q of schema %d is read differently than before", name, schema))
 }
 
