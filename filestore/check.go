@@ -215,6 +215,9 @@ func (s *Store) openIndex() (place, error) {
 	if err == nil && from != (place{}) {
 		return from, nil
 	}
+	if _, ok := errors.AsType[*writeError](err); ok {
+		return place{}, err // which says nothing about the index
+	}
 	if err != nil {
 		s.options.Logger.Warn("filestore: the index is damaged and is made again", "folder", s.dir, "error", err)
 	}
@@ -256,13 +259,20 @@ func (s *Store) tryIndex() (place, error) {
 // pebbleIndex opens the index as it is, or makes an empty one.
 func (s *Store) pebbleIndex() error {
 	path := s.fs.PathJoin(s.dir, indexFolder)
-	options := pebbleOptions(s.space.patient(), path, s.options.Logger)
+	files := &pebbleFS{FS: s.fs, space: &s.space, failed: func(err error) { _ = s.fail(indexError(err)) }}
+	options := pebbleOptions(files, path, s.options.Logger)
 	options.DisableWAL = true
 	db, err := openPebble(path, options, s.options.CacheSize)
+	if cause := files.err(); cause != nil {
+		if db != nil {
+			_ = db.Close()
+		}
+		return &writeError{indexError(cause)}
+	}
 	if err != nil {
 		return err
 	}
-	s.index = &index{db: db, options: options, path: path}
+	s.index = &index{db: db, fs: files, options: options, path: path}
 	return nil
 }
 

@@ -57,3 +57,10 @@ func (e *stoppedError) Error() string {
 }
 func (e *stoppedError) Is(target error) bool { return target == ErrStopped }
 func (e *stoppedError) Unwrap() error        { return e.cause }
+
+// writeError is a failure to write into the index while it was opened.
+type writeError struct{ error }
+
+func (e *writeError) Unwrap() error { return e.error }
+
+func (e *writeError) Is(target error) bool { return target == ErrDiskFull && isDiskFull(e.error) }

@@ -11,7 +11,6 @@ import (
 	"github.com/cockroachdb/pebble/v2"
 	"github.com/cockroachdb/pebble/v2/bloom"
 	"github.com/cockroachdb/pebble/v2/sstable"
-	"github.com/cockroachdb/pebble/v2/vfs"
 )
 
 // index is the part of the index that is on disk, in Pebble without a write-ahead
@@ -30,6 +29,7 @@ import (
 // Positions and versions in keys are 8 bytes, big endian; in values, uvarints.
 type index struct {
 	db      *pebble.DB
+	fs      *pebbleFS
 	options *pebble.Options
 	path    string
 	hash    hashKey
@@ -48,7 +48,7 @@ const (
 )
 
 // pebbleOptions are those of the index and of the snapshots.
-func pebbleOptions(fsys vfs.FS, path string, logger *slog.Logger) *pebble.Options {
+func pebbleOptions(fsys *pebbleFS, path string, logger *slog.Logger) *pebble.Options {
 	options := &pebble.Options{
 		FS:                          fsys,
 		FormatMajorVersion:          pebble.FormatNewest,
@@ -56,7 +56,7 @@ func pebbleOptions(fsys vfs.FS, path string, logger *slog.Logger) *pebble.Option
 		MemTableStopWritesThreshold: 4,
 		L0CompactionThreshold:       8,
 		MaxOpenFiles:                512,
-		Logger:                      pebbleLogger{logger},
+		Logger:                      pebbleLogger{logger, fsys},
 	}
 	options.EventListener = &pebble.EventListener{
 		BackgroundError: func(err error) { logger.Warn("filestore: Pebble", "folder", path, "error", err) },
@@ -87,13 +87,22 @@ func openPebble(path string, options *pebble.Options, cache int64) (db *pebble.D
 }
 
 // pebbleLogger passes on what Pebble complains about, and not its diary.
-type pebbleLogger struct{ logger *slog.Logger }
+type pebbleLogger struct {
+	logger *slog.Logger
+	fs     *pebbleFS
+}
 
 func (pebbleLogger) Infof(string, ...any) {}
 func (l pebbleLogger) Errorf(format string, args ...any) {
 	l.logger.Warn("filestore: Pebble", "error", fmt.Sprintf(format, args...))
 }
+
+// Fatalf is called when Pebble has lost its way. Where that is for a failed write
+// the files are left alone from then on, so it may go on; it returns an error.
 func (l pebbleLogger) Fatalf(format string, args ...any) {
+	if l.fs.err() != nil {
+		return
+	}
 	panic(fmt.Sprintf("filestore: Pebble: "+format, args...))
 }
 

@@ -194,9 +194,9 @@ func (c *cursor) advance() error {
 	s.mu.RLock()
 	durable := s.durable
 	s.mu.RUnlock()
-	end := c.segment.size
-	if c.segment.number == durable.segment {
-		end = int64(durable.offset)
+	end := int64(durable.offset)
+	if c.segment.number < durable.segment {
+		end = c.segment.size // the writer has left it
 	}
 	if c.scan.offset >= end {
 		return c.segment.damage(c.scan.offset, "the event of position %d should come before here", c.next)

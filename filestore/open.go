@@ -76,7 +76,14 @@ func (s *Store) load(ctx context.Context) error {
 		n := s.namespace(name)
 		n.staged, n.latest = position, position
 	}
-	return s.replay(ctx, from)
+	if err := s.replay(ctx, from); err != nil {
+		return err
+	}
+	s.index.fs.patient.Store(true)
+	if err := s.index.fs.err(); err != nil {
+		return &writeError{indexError(err)}
+	}
+	return nil
 }
 
 // beginLog makes the first segment of a new store, or the next one of a store
@@ -95,6 +102,10 @@ func (s *Store) beginLog(unborn bool) error {
 		if err := s.fs.Remove(path); err != nil {
 			return fmt.Errorf("filestore: remove %s: %w", path, err)
 		}
+	}
+	// Whoever made the segment may have died before it was in the folder for good.
+	if err := syncFolder(s.fs, s.fs.PathJoin(s.dir, logFolder)); err != nil {
+		return err
 	}
 	file, err := s.fs.OpenReadWrite(last.path, segmentCategory)
 	if err != nil {

@@ -24,6 +24,9 @@ func (s *Store) replay(ctx context.Context, from place) error {
 		if file.number == from.segment {
 			t.from = int64(from.offset)
 		}
+		if file != last && t.from == file.size {
+			continue // it was the last one, and sealed, when the index was written
+		}
 		var err error
 		if file == last {
 			err = s.replayLast(ctx, &t, progress)
@@ -180,7 +183,7 @@ func (s *Store) replayLast(ctx context.Context, t *taker, progress func(int64)) 
 		}
 	}
 	w := &s.writer
-	w.size, w.events, w.sealed = t.end, t.events, t.sealed
+	w.size, w.events, w.sealed, w.zeroed = t.end, t.events, t.sealed, size
 	w.sum = crc32.Checksum(whole[:t.end], castagnoli)
 	if t.sealed {
 		w.sum = crc32.Checksum(whole[:t.end-sealLength], castagnoli)

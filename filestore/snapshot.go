@@ -18,6 +18,7 @@ import (
 type snapshots struct {
 	mu sync.Mutex
 	db *pebble.DB
+	fs *pebbleFS
 }
 
 // snapshotFormat begins every value: u8 format, u64 version, u32 schema, i64 time
@@ -34,11 +35,15 @@ func (s *Store) snapshotDB() (*pebble.DB, error) {
 		return s.snapshots.db, nil
 	}
 	path := s.fs.PathJoin(s.dir, snapFolder)
-	db, err := openPebble(path, pebbleOptions(s.fs, path, s.options.Logger), snapshotCacheSize)
+	files := &pebbleFS{FS: s.fs, space: &s.space, failed: func(err error) {
+		s.options.Logger.Error("filestore: snapshots are kept no more until the store is opened again", "folder", path, "error", err)
+	}}
+	db, err := openPebble(path, pebbleOptions(files, path, s.options.Logger), snapshotCacheSize)
 	if err != nil {
 		return nil, fmt.Errorf("filestore: snapshots: %w (they can be made again: delete %s)", err, path)
 	}
-	s.snapshots.db = db
+	files.patient.Store(true)
+	s.snapshots.db, s.snapshots.fs = db, files
 	return db, nil
 }
 

@@ -46,24 +46,30 @@ func (p *space) check(size int64) error {
 	return nil
 }
 
-// patient returns a file system for Pebble, which cannot bear a full disk: its
-// writes wait for space.
-func (p *space) patient() vfs.FS {
-	return vfs.OnDiskFull(p.fs, func() {
-		tick := time.NewTicker(100 * time.Millisecond)
-		defer tick.Stop()
-		for {
-			select {
-			case <-p.abandon:
-				return
-			case <-tick.C:
-			}
-			usage, err := p.fs.GetDiskUsage(p.dir)
-			if err != nil || usage.AvailBytes > min(reserve, usage.TotalBytes/16)/2 {
-				return
-			}
+// wait waits for space. It returns false when nobody waits for it any more.
+func (p *space) wait() bool {
+	tick := time.NewTicker(100 * time.Millisecond)
+	defer tick.Stop()
+	for {
+		select {
+		case <-p.abandon:
+			return false
+		case <-tick.C:
 		}
-	})
+		usage, err := p.fs.GetDiskUsage(p.dir)
+		if err != nil || usage.AvailBytes > min(reserve, usage.TotalBytes/16)/2 {
+			return true
+		}
+	}
+}
+
+func (p *space) abandoned() bool {
+	select {
+	case <-p.abandon:
+		return true
+	default:
+		return false
+	}
 }
 
 func isDiskFull(err error) bool {

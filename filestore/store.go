@@ -225,6 +225,7 @@ func (s *Store) release(well bool) error {
 func (s *Store) stop(cause error) {
 	if s.stopped == nil {
 		s.stopped = &stoppedError{cause}
+		s.flushed.Broadcast()
 		s.options.Logger.Error("filestore: the store accepts nothing more until it is opened again", "folder", s.dir, "error", cause)
 	}
 }
