@@ -18,7 +18,7 @@ type Options struct {
 	// the next begun: 64 MiB when zero, at most 1 GiB.
 	SegmentSize int64
 
-	// CacheSize is how many bytes of the index are kept in memory: 32 MiB when zero.
+	// CacheSize is how many bytes of the index are kept in memory: 64 MiB when zero.
 	CacheSize int64
 
 	// Progress is called now and then while something takes long: checking
@@ -43,7 +43,7 @@ type Progress struct {
 const (
 	defaultSegmentSize = 64 << 20
 	maxSegmentSize     = 1 << 30
-	defaultCacheSize   = 32 << 20
+	defaultCacheSize   = 64 << 20
 	snapshotCacheSize  = 8 << 20
 	maxRecent          = 250_000
 )

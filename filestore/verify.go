@@ -71,7 +71,8 @@ func (v *verifier) segment(ctx context.Context, file *segment, progress func(int
 	}
 	sum := crc32.Checksum(head, castagnoli)
 	scan := scanner{file: file.file, path: file.path, offset: segmentHeader, end: end}
-	var events, held int64
+	var events int64
+	var held []string    // the namespaces of the events of a save that is not whole yet
 	whole := scan.offset // where the last whole save ends
 	for {
 		offset := scan.offset
@@ -84,7 +85,12 @@ func (v *verifier) segment(ctx context.Context, file *segment, progress func(int
 					return err
 				}
 			}
-			return v.count(file, whole, events-held, end)
+			for _, namespace := range held {
+				if v.report.Namespaces[namespace]--; v.report.Namespaces[namespace] == 0 {
+					delete(v.report.Namespaces, namespace)
+				}
+			}
+			return v.count(file, whole, events-int64(len(held)), end)
 		case isBroken(err):
 			return file.damage(offset, "the segment should go on to byte %d: %v", file.size, err)
 		case err != nil:
@@ -100,9 +106,10 @@ func (v *verifier) segment(ctx context.Context, file *segment, progress func(int
 		}
 		sum = crc32.Update(sum, castagnoli, r)
 		events++
-		held++
 		if r.more() == 0 {
-			held, whole = 0, scan.offset
+			held, whole = held[:0], scan.offset
+		} else {
+			held = append(held, string(r.namespace()))
 		}
 		progress(int64(len(r)))
 		if err := ctx.Err(); err != nil {

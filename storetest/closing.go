@@ -39,7 +39,7 @@ func (s *subject) closeAfter(ctx context.Context, arrived <-chan struct{}) error
 		}
 	}
 	if err := s.engine.Close(); err != nil {
-		return fmt.Errorf("Close: %w", err)
+		return fmt.Errorf("closing: %w", err)
 	}
 	return nil
 }
@@ -200,7 +200,7 @@ func closeAgain(ctx context.Context, t *testing.T, s *subject) {
 	together(ctx, t, 4, func(context.Context, int) error {
 		err := s.engine.Close()
 		if err != nil && !errors.Is(err, aether.ErrClosed) {
-			return fmt.Errorf("Close: %w", err)
+			return fmt.Errorf("closing: %w", err)
 		}
 		mu.Lock()
 		defer mu.Unlock()

@@ -5,6 +5,7 @@ import (
 	"fmt"
 	"iter"
 	"math"
+	"sync"
 	"testing"
 
 	"github.com/aether-es/aether"
@@ -27,7 +28,8 @@ func followWriters(ctx context.Context, t *testing.T, s *subject) {
 	store := s.store(ctx, t, "test")
 	load := newLoad(writers, 60)
 	end := aether.Position(load.total)
-	half := make(chan struct{}) // closed when the first follower is half through
+	half := make(chan struct{}) // closed when the first follower is half through, or ends
+	reached := sync.OnceFunc(func() { close(half) })
 	room := func(e *aether.Event) bool { return e.Kind() == "room" }
 	moved := func(e *aether.Event) bool { return e.Type == "Moved" }
 	everything := func(*aether.Event) bool { return true }
@@ -59,13 +61,16 @@ func followWriters(ctx context.Context, t *testing.T, s *subject) {
 			case <-ctx.Done():
 			}
 		}
+		if i == 0 {
+			defer reached()
+		}
 		f.options.To = end
 		for e, err := range store.FollowLog(ctx, f.after, &f.options) {
 			if err != nil {
 				return fmt.Errorf("follower %s: after %d events: %w", f.name, len(f.got), err)
 			}
-			if f.got = append(f.got, e); i == 0 && len(f.got) == load.total/2 {
-				close(half)
+			if f.got = append(f.got, e); i == 0 && e.Position >= end/2 {
+				reached()
 			}
 		}
 		return nil

@@ -70,7 +70,7 @@ func positionsPerNamespace(ctx context.Context, t *testing.T, s *subject) {
 	together(ctx, t, len(saved), func(ctx context.Context, i int) error {
 		store, err := s.engine.Namespace(ctx, fmt.Sprint("n", i))
 		if err != nil {
-			return fmt.Errorf("Namespace: %w", err)
+			return fmt.Errorf("namespace %d: %w", i, err)
 		}
 		for version := aether.Version(1); version <= 100; version += 2 {
 			events := newEvents("room/1", version, 2)
@@ -133,6 +133,21 @@ func sameNamespaceTwice(ctx context.Context, t *testing.T, s *subject) {
 	saved = append(saved, save(ctx, t, two, newEvent("room/1", 2))...)
 	_, err := one.SaveEvents(ctx, newEvent("room/1", 2))
 	expectConflict(t, err, aether.ConflictError{ActorID: "room/1", Tried: 2, Latest: 2, Events: saved[1:]})
+	var followed []aether.Event
+	together(ctx, t, 2, func(ctx context.Context, i int) (err error) {
+		if i == 0 {
+			followed, err = collect(two.FollowLog(ctx, 2, &aether.LogOptions{To: 30}))
+			return err
+		}
+		for version := aether.Version(3); version <= 30 && err == nil; version++ {
+			e := newEvent("room/1", version)
+			e.Position = aether.Position(version)
+			saved = append(saved, e)
+			_, err = one.SaveEvents(ctx, e)
+		}
+		return err
+	})
+	expectEvents(t, "FollowLog of one while the other saves", followed, saved[2:])
 	expectStore(ctx, t, one, saved)
 	expectStore(ctx, t, two, saved)
 }
@@ -143,7 +158,7 @@ func makeNamespaceTogether(ctx context.Context, t *testing.T, s *subject) {
 		together(ctx, t, writers, func(ctx context.Context, i int) error {
 			store, err := s.engine.Namespace(ctx, name)
 			if err != nil {
-				return fmt.Errorf("Namespace: %w", err)
+				return fmt.Errorf("namespace %q: %w", name, err)
 			}
 			if _, err := store.SaveEvents(ctx, newEvent(fmt.Sprint("room/", i), 1)); err != nil {
 				return fmt.Errorf("SaveEvents: %w", err)

@@ -14,8 +14,8 @@
 //		})
 //	}
 //
-// The suite tests what the comments of package aether promise and nothing beyond
-// them. It depends on no timing: what hangs fails after half a minute.
+// The suite tests what the comments of package aether promise, and what follows
+// from them. It depends on no timing: what hangs fails after half a minute.
 package storetest
 
 import (

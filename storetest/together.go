@@ -46,10 +46,10 @@ func everythingTogether(ctx context.Context, t *testing.T, s *subject) {
 					return fmt.Errorf("GetActors: %w", err)
 				}
 				if _, err := s.engine.Namespaces(ctx); err != nil {
-					return fmt.Errorf("Namespaces: %w", err)
+					return fmt.Errorf("list of namespaces: %w", err)
 				}
 				if _, err := s.engine.Namespace(ctx, fmt.Sprint("new ", worker, i%5)); err != nil {
-					return fmt.Errorf("Namespace: %w", err)
+					return fmt.Errorf("a new namespace: %w", err)
 				}
 			}
 			return nil
@@ -95,7 +95,7 @@ func everythingTogether(ctx context.Context, t *testing.T, s *subject) {
 		name, job, worker := names[i%2], jobs[i/2%len(jobs)], i/2/len(jobs)
 		store, err := s.engine.Namespace(ctx, name)
 		if err != nil {
-			return fmt.Errorf("Namespace: %w", err)
+			return fmt.Errorf("namespace %q: %w", name, err)
 		}
 		return job(ctx, store, loads[name], worker)
 	})

@@ -19,7 +19,8 @@ type Result struct {
 	// PerSecond counts events; for loads it counts actors.
 	PerSecond float64 `json:"per_second,omitempty"`
 
-	// Ratio is PerSecond over that of the bare limit with as many writers.
+	// Ratio is PerSecond over that of the bare limit with as many writers; for the
+	// large store it is P50 over that of the small one.
 	Ratio float64 `json:"ratio,omitempty"`
 
 	// The time of one call in microseconds: half and 99 of 100 took no longer.

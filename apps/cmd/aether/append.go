@@ -1,0 +1,73 @@
+package main
+
+import (
+	"encoding/json"
+	"fmt"
+
+	"github.com/aether-es/aether"
+	"github.com/spf13/cobra"
+)
+
+func newAppendCommand(p *program) *cobra.Command {
+	cmd := &cobra.Command{
+		Use:   "append [FILE]",
+		Short: "Save events from JSON lines",
+		Long: `Append saves events, one JSON object a line, in the order of the lines; from stdin when
+there is no FILE or it is "-". It makes the store if there is none.
+
+A line with a version is saved only as that version of its actor: "the latest I know is
+the one before". A line without one is saved as its actor's next. Every line counts by
+itself: where one is refused, those before it are saved, and the message says so.
+
+Saving the same events again, with the same ids, writes nothing, so after an
+interruption the same input may be appended from its beginning. Events without an id
+get a new one each time.
+
+What is unknown, misspelled or there twice in a line is an error. The position is never
+read: the store assigns it.`,
+		Example: `  aether append events.jsonl
+  echo '{"actorId":"grid/mars","type":"RoverTurnedLeft","data":{"rover":"spirit"}}' | aether append
+  tail -f facts.jsonl | aether append --data /srv/facts --wait 10s`,
+		Args: arguments(0, 1, "a file"),
+		RunE: func(cmd *cobra.Command, args []string) error {
+			input, size, err := p.input(args)
+			if err != nil {
+				return err
+			}
+			defer input.Close()
+			in := &intake{console: p.console, size: size}
+			err = p.saveTo(cmd.Context(), func(store aether.EventStore) error {
+				in.store = store
+				return in.run(cmd.Context(), input)
+			})
+			if err != nil {
+				return err
+			}
+			return p.reportIntake(&in.report, "saved")
+		},
+	}
+	p.addWait(cmd)
+	return cmd
+}
+
+// reportIntake tells what append or import did.
+func (p *program) reportIntake(r *intakeReport, done string) error {
+	if p.json {
+		return json.NewEncoder(p.stdout).Encode(r)
+	}
+	text := "there were no events to be " + done
+	switch {
+	case r.Saved > 0:
+		text = fmt.Sprintf("%s %s, %s", done, plural(r.Saved, "event"), span("position", r.First, r.Position))
+		if r.Repeated > 0 {
+			text += fmt.Sprintf("; %s had been saved before", grouped(r.Repeated))
+		}
+	case r.Repeated > 0:
+		text = fmt.Sprintf("%s nothing: all %s had been saved before", done, plural(r.Repeated, "event"))
+	}
+	if r.SHA256 != "" {
+		text += "\nsha256 " + r.SHA256
+	}
+	_, err := fmt.Fprintln(p.stdout, text)
+	return err
+}

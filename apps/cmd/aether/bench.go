@@ -1,0 +1,122 @@
+package main
+
+import (
+	"context"
+	"encoding/json"
+	"fmt"
+	"io"
+	"os"
+	"slices"
+	"strings"
+	"text/tabwriter"
+	"time"
+
+	"github.com/aether-es/aether/apps/internal/bench"
+	"github.com/spf13/cobra"
+)
+
+// newBenchCommand measures this machine. It keeps no store of the user's: the
+// files it makes lie in a folder of its own, which it removes.
+func newBenchCommand() *cobra.Command {
+	var names []string
+	var about strings.Builder
+	for _, b := range bench.Benchmarks() {
+		names = append(names, b.Name)
+		fmt.Fprintf(&about, "  %-8s %s\n", b.Name, b.About)
+	}
+	var folder string
+	var duration time.Duration
+	var scale int
+	cmd := &cobra.Command{
+		Use:   "bench [NAME]...",
+		Short: "Measure the engine on this machine, against a bare file",
+		Long: `Measure what the embedded engine does on this machine and this disk, and beside
+it, in the same run, what the bare disk does: one file that grows, in which all
+writers' bytes are written and synced together.
+
+Without a name all benchmarks run:
+
+` + about.String() + `
+The ratio is the engine's rate over that of the bare file with as many writers;
+in "large", the median time of a call in the large store over that in the small one.
+Machines are noisy: run it three times and take the medians, with nothing else
+running.`,
+		Example: `  aether bench                     all of it, a few minutes
+  aether bench append --dir /mnt   appends, on the disk under /mnt
+  aether bench --json > run.json   for scripts and comparisons`,
+		ValidArgs: names,
+		Args: func(cmd *cobra.Command, args []string) error {
+			if err := cobra.OnlyValidArgs(cmd, args); err != nil {
+				return &usageError{cmd, fmt.Errorf("%w; there are %s", err, strings.Join(names, ", "))}
+			}
+			return nil
+		},
+		RunE: func(cmd *cobra.Command, args []string) error {
+			asJSON, err := cmd.Flags().GetBool("json")
+			if err != nil {
+				return err
+			}
+			own, err := os.MkdirTemp(folder, "aether-bench-")
+			if err != nil {
+				return err
+			}
+			defer os.RemoveAll(own)
+			options := &bench.Options{
+				Folder:   own,
+				Duration: duration,
+				Scale:    scale,
+				Progress: func(step string) { fmt.Fprintf(cmd.ErrOrStderr(), "… %s\n", step) },
+			}
+			report, err := runBenchmarks(cmd.Context(), args, options)
+			if err != nil {
+				return err
+			}
+			if asJSON {
+				encoder := json.NewEncoder(cmd.OutOrStdout())
+				encoder.SetIndent("", "  ")
+				return encoder.Encode(report)
+			}
+			return printReport(cmd.OutOrStdout(), report)
+		},
+	}
+	cmd.Flags().StringVar(&folder, "dir", ".", "folder on the disk to measure; a folder is made in it and removed")
+	cmd.Flags().DurationVar(&duration, "time", 3*time.Second, "how long each part is measured")
+	cmd.Flags().IntVar(&scale, "events", 5_000_000, `events of the large store of "large", 0 to leave it out`)
+	return cmd
+}
+
+// runBenchmarks runs those of the names, all when there are none.
+func runBenchmarks(ctx context.Context, names []string, options *bench.Options) (bench.Report, error) {
+	report := bench.Report{Machine: bench.ThisMachine()}
+	for _, b := range bench.Benchmarks() {
+		if len(names) > 0 && !slices.Contains(names, b.Name) {
+			continue
+		}
+		results, err := b.Run(ctx, options)
+		if err != nil {
+			return report, fmt.Errorf("benchmark %s: %w", b.Name, err)
+		}
+		report.Results = append(report.Results, results...)
+	}
+	return report, nil
+}
+
+func printReport(w io.Writer, report bench.Report) error {
+	m := report.Machine
+	fmt.Fprintf(w, "%s, %d cores, %d GiB memory, %s %s, %s\n\n", m.CPU, m.Cores, (m.Memory+1<<29)>>30, m.OS, m.Kernel, m.Go)
+	table := tabwriter.NewWriter(w, 0, 0, 2, ' ', tabwriter.AlignRight)
+	fmt.Fprintln(table, "benchmark\twriters\tbatch\tevents\tper second\tratio\tp50 µs\tp99 µs\tMiB\t")
+	for _, r := range report.Results {
+		fmt.Fprintf(table, "%s\t%s\t%s\t%s\t%s\t%s\t%s\t%s\t%s\t\n", r.Name, cell("%d", r.Writers), cell("%d", r.Batch), cell("%d", r.Events),
+			cell("%.0f", r.PerSecond), cell("%.2f", r.Ratio), cell("%.0f", r.P50), cell("%.0f", r.P99), cell("%d", r.Bytes>>20))
+	}
+	return table.Flush()
+}
+
+// cell formats a number, and nothing for one that does not apply.
+func cell[N int | int64 | float64](format string, n N) string {
+	if n == 0 {
+		return ""
+	}
+	return fmt.Sprintf(format, n)
+}

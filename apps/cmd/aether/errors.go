@@ -1,0 +1,202 @@
+package main
+
+import (
+	"context"
+	"encoding/json"
+	"errors"
+	"fmt"
+	"io/fs"
+	"strings"
+
+	"github.com/aether-es/aether"
+	"github.com/aether-es/aether/apps/internal/jsonl"
+	"github.com/aether-es/aether/filestore"
+	"github.com/spf13/cobra"
+)
+
+// The exit codes.
+const (
+	exitDone     = 0
+	exitFailed   = 1
+	exitUsage    = 2
+	exitConflict = 3
+)
+
+// usageError says that a command was not called as it wants to be.
+type usageError struct {
+	cmd *cobra.Command
+	err error
+}
+
+func (e *usageError) Error() string {
+	return fmt.Sprintf("%v; see %s --help", e.err, e.cmd.CommandPath())
+}
+func (e *usageError) Unwrap() error { return e.err }
+
+// inputError says what went wrong with events that were read, and which of them
+// are saved all the same.
+type inputError struct {
+	err      error
+	line     int // the one at fault, 0 when it is not the input's fault
+	saved    int // lines up to this one are saved, 0 when none is
+	doubtful int // those behind, up to this one, may be saved; 0 when none may
+}
+
+func (e *inputError) Unwrap() error { return e.err }
+
+func (e *inputError) Error() string {
+	text := message(e.err)
+	var bad *jsonl.LineError
+	if e.line > 0 && !errors.As(e.err, &bad) {
+		text = fmt.Sprintf("line %d: %s", e.line, text)
+	}
+	switch e.saved {
+	case 0:
+		text += "; nothing is saved"
+	case 1:
+		text += "; line 1 is saved"
+	default:
+		text += fmt.Sprintf("; lines 1 to %d are saved", e.saved)
+	}
+	if e.doubtful > 0 {
+		text += fmt.Sprintf(", those up to %d perhaps too: append them again, events with an id are not saved twice", e.doubtful)
+	}
+	return text
+}
+
+// explained is an error with a text that says what to do.
+type explained struct {
+	err  error
+	text string
+}
+
+func (e *explained) Error() string { return e.text }
+func (e *explained) Unwrap() error { return e.err }
+
+// explainOpen explains why a store could not be opened.
+func (p *program) explainOpen(err error) error {
+	switch {
+	case errors.Is(err, filestore.ErrNotFound):
+		return &explained{err, fmt.Sprintf("there is no store in %s; name its folder with --data or $%s (append makes a new one)", p.dir, dirEnv)}
+	case errors.Is(err, filestore.ErrInUse):
+		return &explained{err, fmt.Sprintf("%s is in use: another process has it open, and one at a time can save; stop it, or wait for it with --wait 10s (what reads works meanwhile)", p.dir)}
+	}
+	return err
+}
+
+// message is the text of an error for people.
+func message(err error) string {
+	var (
+		input     *inputError
+		known     *explained
+		invalid   *aether.InvalidError
+		conflict  *aether.ConflictError
+		duplicate *aether.DuplicateError
+		damage    *filestore.DamageError
+	)
+	switch {
+	case errors.As(err, &input):
+		return input.Error()
+	case errors.As(err, &known):
+		return known.text
+	case errors.As(err, &invalid):
+		return invalid.Field + " " + invalid.Reason
+	case errors.As(err, &conflict):
+		return conflictMessage(conflict)
+	case errors.As(err, &duplicate):
+		return fmt.Sprintf("%s has the event %q at version %d already, so it cannot be saved at version %d", duplicate.ActorID, duplicate.EventID, duplicate.Version, duplicate.Tried)
+	case errors.As(err, &damage):
+		return fmt.Sprintf("%s is damaged at byte %d: %s; nothing was changed; if there is a backup, restore it to another folder: aether restore BACKUP --data FOLDER", damage.File, damage.Offset, damage.Reason)
+	case errors.Is(err, filestore.ErrDiskFull):
+		return plain(err) + "; make space and run it again"
+	case errors.Is(err, context.Canceled):
+		return "interrupted"
+	}
+	return plain(err)
+}
+
+func plain(err error) string {
+	text := strings.ReplaceAll(err.Error(), "\n", "; ") // errors.Join puts them on lines
+	for _, prefix := range []string{"filestore: ", "aether: "} {
+		text = strings.TrimPrefix(text, prefix)
+	}
+	return text
+}
+
+func conflictMessage(c *aether.ConflictError) string {
+	text := fmt.Sprintf("version conflict: %s is at version %d, so version %d cannot be saved", c.ActorID, c.Latest, c.Tried)
+	if len(c.Events) > 0 {
+		text += fmt.Sprintf("; its version %d is %s (id %q)", c.Tried, c.Events[0].Type, c.Events[0].ID)
+	}
+	return text
+}
+
+// failure is the JSON form of an error.
+type failure struct {
+	Error string `json:"error"`
+	Class string `json:"class"`
+
+	// Of append and import.
+	Line       int  `json:"line,omitempty"`
+	SavedLines *int `json:"savedLines,omitempty"`
+
+	// Of a version conflict.
+	ActorID string         `json:"actorId,omitempty"`
+	Tried   aether.Version `json:"tried,omitempty"`
+	Latest  aether.Version `json:"latest,omitempty"`
+}
+
+// classes name the errors in JSON and give them their exit codes. The first that
+// fits counts.
+var classes = []struct {
+	err   error
+	class string
+	code  int
+}{
+	{aether.ErrVersionConflict, "conflict", exitConflict},
+	{aether.ErrDuplicateEvent, "duplicate", exitFailed},
+	{aether.ErrInvalid, "invalid", exitFailed},
+	{filestore.ErrInUse, "in-use", exitFailed},
+	{filestore.ErrNotFound, "not-found", exitFailed},
+	{filestore.ErrDamaged, "damaged", exitFailed},
+	{filestore.ErrDiskFull, "disk-full", exitFailed},
+	{filestore.ErrStopped, "stopped", exitFailed},
+	{fs.ErrNotExist, "not-found", exitFailed},
+	{context.Canceled, "interrupted", exitFailed},
+}
+
+// reportError writes an error to stderr and returns the exit code.
+func (p *program) reportError(err error) int {
+	if err == nil {
+		return exitDone
+	}
+	f := failure{Error: message(err), Class: "failed"}
+	code := exitFailed
+	var usage *usageError
+	if errors.As(err, &usage) {
+		f.Class, code = "usage", exitUsage
+	} else {
+		for _, c := range classes {
+			if errors.Is(err, c.err) {
+				f.Class, code = c.class, c.code
+				break
+			}
+		}
+	}
+	if !p.json {
+		fmt.Fprintf(p.console, "aether: %s\n", printable(f.Error))
+		return code
+	}
+	var input *inputError
+	if errors.As(err, &input) {
+		f.Line, f.SavedLines = input.line, &input.saved
+	}
+	var conflict *aether.ConflictError
+	if errors.As(err, &conflict) {
+		f.ActorID, f.Tried, f.Latest = conflict.ActorID, conflict.Tried, conflict.Latest
+	}
+	encoder := json.NewEncoder(p.console)
+	encoder.SetEscapeHTML(false)
+	_ = encoder.Encode(f)
+	return code
+}

@@ -1,0 +1,118 @@
+package main
+
+import (
+	"bufio"
+	"context"
+	"encoding/json"
+	"errors"
+	"fmt"
+	"io"
+	"os"
+	"path/filepath"
+
+	"github.com/aether-es/aether"
+	"github.com/aether-es/aether/apps/internal/jsonl"
+	"github.com/spf13/cobra"
+)
+
+func newExportCommand(p *program) *cobra.Command {
+	return &cobra.Command{
+		Use:   "export [FILE]",
+		Short: "Write all events of a namespace as JSON lines",
+		Long: `Export writes the events of a namespace, in the order of their positions, as JSON lines
+that import reads: to stdout when there is no FILE or it is "-". A FILE is there whole or
+not at all.
+
+In the end it prints the number of events and their checksum, on stdout when the events
+go to a FILE, else on stderr. The checksum is the SHA-256 of the lines without
+positions, each with its newline, and so the same in every store that has these events:
+
+  sed 's/,"position":[0-9]*}$/}/' FILE | sha256sum
+
+Other namespaces are exported by themselves; backup copies all of them at once.`,
+		Example: `  aether export events.jsonl
+  aether export --data old | aether import --data new
+  aether export --json events.jsonl > report.json`,
+		Args: arguments(0, 1, "a file"),
+		RunE: func(cmd *cobra.Command, args []string) error {
+			return p.readFrom(cmd.Context(), func(store aether.EventStore) error {
+				var report exportReport
+				write := func(out io.Writer) (err error) {
+					report, err = p.export(cmd.Context(), store, out)
+					return err
+				}
+				if len(args) == 0 || args[0] == "-" {
+					if err := write(p.stdout); err != nil {
+						return err
+					}
+					return report.print(p.console, p.json)
+				}
+				if err := writeWhole(args[0], write); err != nil {
+					return err
+				}
+				return report.print(p.stdout, p.json)
+			})
+		},
+	}
+}
+
+type exportReport struct {
+	Events   int64           `json:"events"`
+	Position aether.Position `json:"position"` // of the last
+	SHA256   string          `json:"sha256"`
+}
+
+func (r *exportReport) print(out io.Writer, asJSON bool) error {
+	if asJSON {
+		return json.NewEncoder(out).Encode(r)
+	}
+	_, err := fmt.Fprintf(out, "exported %s\nsha256 %s\n", plural(r.Events, "event"), r.SHA256)
+	return err
+}
+
+// export writes all events.
+func (p *program) export(ctx context.Context, store aether.EventStore, to io.Writer) (exportReport, error) {
+	var report exportReport
+	out := bufio.NewWriterSize(to, 256<<10)
+	sum := jsonl.NewSum()
+	for e, err := range store.ReadLog(ctx, 0, nil) {
+		if err != nil {
+			return report, err
+		}
+		line, err := sum.Add(&e)
+		if err == nil {
+			_, err = out.Write(line)
+		}
+		if err != nil {
+			return report, err
+		}
+		report.Position = e.Position
+		p.console.progress(func() string { return "exported " + plural(sum.Events(), "event") })
+	}
+	report.Events, report.SHA256 = sum.Events(), sum.String()
+	return report, out.Flush()
+}
+
+// writeWhole writes a file that takes its name when it is complete and on disk.
+// What has the name and is no file, a device or a pipe, is just written to.
+func writeWhole(path string, write func(io.Writer) error) (err error) {
+	if target, err := filepath.EvalSymlinks(path); err == nil {
+		path = target // the link stays
+	}
+	if info, err := os.Stat(path); err == nil && !info.Mode().IsRegular() {
+		file, err := os.OpenFile(path, os.O_WRONLY, 0)
+		if err != nil {
+			return err
+		}
+		return errors.Join(write(file), file.Close())
+	}
+	unfinished := path + ".unfinished"
+	file, err := os.Create(unfinished)
+	if err != nil {
+		return err
+	}
+	if err := errors.Join(write(file), file.Sync(), file.Close()); err != nil {
+		return errors.Join(err, os.Remove(unfinished))
+	}
+	return os.Rename(unfinished, path)
+}

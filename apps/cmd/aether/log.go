@@ -1,0 +1,74 @@
+package main
+
+import (
+	"context"
+	"errors"
+	"iter"
+
+	"github.com/aether-es/aether"
+	"github.com/spf13/cobra"
+)
+
+func newLogCommand(p *program) *cobra.Command {
+	var (
+		follow           bool
+		after, to, limit uint64
+		kinds, types     []string
+	)
+	cmd := &cobra.Command{
+		Use:   "log",
+		Short: "Print events of all actors in the order in which they were saved",
+		Long: `Log prints the events of all actors in the order of their positions. With --follow it
+waits for more until it is interrupted, and shows what other processes save within
+moments. --kind and --type may be given several times; an event must have one of the
+kinds, and one of the types.`,
+		Example: `  aether log
+  aether log --kind grid --type RoverLanded --type RoverBlocked
+  aether log --after 1200 --to 1300 --json
+  aether log --follow --json | jq --unbuffered .type`,
+		Args: arguments(0, 0, ""),
+		RunE: func(cmd *cobra.Command, _ []string) error {
+			return p.readFrom(cmd.Context(), func(store aether.EventStore) error {
+				ctx := cmd.Context()
+				out := newPrinter(p.stdout, p.json)
+				read := store.ReadLog
+				if follow {
+					ctx, read = out.follow(ctx), store.FollowLog
+				}
+				options := &aether.LogOptions{To: aether.Position(to), Kinds: kinds, Types: types}
+				err := out.printAll(read(ctx, aether.Position(after), options), limit)
+				if follow && errors.Is(err, context.Canceled) {
+					err = nil // interrupted, which is how following ends
+				}
+				if err = errors.Join(err, out.flush()); err == nil && out.events == 0 && !follow {
+					p.note("there are no such events in namespace %q", p.namespace)
+				}
+				return err
+			})
+		},
+	}
+	flags := cmd.Flags()
+	flags.BoolVarP(&follow, "follow", "f", false, "wait for more events, until interrupted")
+	flags.Var((*number)(&after), "after", "only events with a greater `position`")
+	flags.Var((*number)(&to), "to", "only events up to this `position`")
+	flags.Var((*number)(&limit), "limit", "at most this `number` of events")
+	flags.StringArrayVar(&kinds, "kind", nil, "only events of actors of this `kind`, as in kind/key")
+	flags.StringArrayVar(&types, "type", nil, "only events of this `type`")
+	return cmd
+}
+
+// printAll prints up to limit events, all of them when it is 0.
+func (p *printer) printAll(events iter.Seq2[aether.Event, error], limit uint64) error {
+	for e, err := range events {
+		if err != nil {
+			return err
+		}
+		if err := p.print(&e); err != nil {
+			return err
+		}
+		if uint64(p.events) == limit {
+			break
+		}
+	}
+	return nil
+}

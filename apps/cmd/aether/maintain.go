@@ -1,0 +1,95 @@
+package main
+
+import (
+	"cmp"
+	"encoding/json"
+	"errors"
+	"fmt"
+	"maps"
+	"slices"
+
+	"github.com/aether-es/aether/filestore"
+	"github.com/spf13/cobra"
+)
+
+func newVerifyCommand(p *program) *cobra.Command {
+	return &cobra.Command{
+		Use:   "verify",
+		Short: "Check that every event is as it was written",
+		Long: `Verify reads the whole log, all namespaces, and checks what can be checked: the checksum of
+every event and of every file, and that the positions of each namespace and the versions
+of each actor have no gaps. It changes nothing and may run while the store is in use.
+
+Damage is an error that names the file and the byte. There is no repair that would not
+lose events: restore a backup.`,
+		Example: `  aether verify
+  aether verify --json --data /srv/facts`,
+		Args: arguments(0, 0, ""),
+		RunE: func(cmd *cobra.Command, _ []string) error {
+			report, err := filestore.Verify(cmd.Context(), p.dir, p.options())
+			if err != nil {
+				return p.explainOpen(err)
+			}
+			return p.printReport(&report, p.dir+" is sound:")
+		},
+	}
+}
+
+func newBackupCommand(p *program) *cobra.Command {
+	return &cobra.Command{
+		Use:   "backup DEST",
+		Short: "Copy the log to a folder, while it is in use",
+		Long: `Backup copies the log, all namespaces, to a folder that must not exist or be empty, and
+verifies the copy. It may run while the store is in use: everything is in it that was
+saved before it began, and no half of a save. A backup that was cut short is not taken
+for one by restore.`,
+		Example: `  aether backup /mnt/backups/$(date +%F)
+  aether backup /mnt/backups/today --data /srv/facts`,
+		Args: arguments(1, 1, "the folder of the backup"),
+		RunE: func(cmd *cobra.Command, args []string) error {
+			report, err := filestore.Backup(cmd.Context(), p.dir, args[0], p.options())
+			if err != nil {
+				return p.explainOpen(err)
+			}
+			return p.printReport(&report, "backed up "+p.dir+" to "+args[0]+":")
+		},
+	}
+}
+
+func newRestoreCommand(p *program) *cobra.Command {
+	return &cobra.Command{
+		Use:   "restore BACKUP",
+		Short: "Make a store from a backup",
+		Long: `Restore copies a backup to the folder of the store, which must not exist or be empty, and
+verifies the copy. To replace a store, move its folder away first.`,
+		Example: `  aether restore /mnt/backups/2026-03-02 --data /srv/facts`,
+		Args:    arguments(1, 1, "the folder of the backup"),
+		RunE: func(cmd *cobra.Command, args []string) error {
+			report, err := filestore.Restore(cmd.Context(), args[0], p.dir, p.options())
+			if errors.Is(err, filestore.ErrNotFound) {
+				return &explained{err, fmt.Sprintf("there is no backup in %s, or one that was not finished", args[0])}
+			}
+			if err != nil {
+				return err
+			}
+			return p.printReport(&report, "restored "+args[0]+" to "+p.dir+":")
+		},
+	}
+}
+
+// printReport tells what is in a log.
+func (p *program) printReport(r *filestore.Report, title string) error {
+	if p.json {
+		return json.NewEncoder(p.stdout).Encode(r)
+	}
+	text := fmt.Sprintf("%s %s in %s, %s\n", title, plural(r.Events, "event"), plural(int64(r.Segments), "file"), size(r.Bytes))
+	names := slices.SortedFunc(maps.Keys(r.Namespaces), func(a, b string) int { return cmp.Compare(a, b) })
+	for _, name := range names {
+		text += fmt.Sprintf("  namespace %s: %s\n", printable(name), plural(int64(r.Namespaces[name]), "event"))
+	}
+	if r.Incomplete > 0 {
+		text += fmt.Sprintf("  behind them %s of a save that did not finish, and was not acknowledged\n", plural(r.Incomplete, "byte"))
+	}
+	_, err := fmt.Fprint(p.stdout, text)
+	return err
+}
