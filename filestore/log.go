@@ -109,8 +109,7 @@ func (c *cursor) read(ctx context.Context, options *aether.LogOptions) (aether.E
 		return aether.Event{}, false, err
 	}
 	c.next++
-	_, actorID, _, eventType := r.names()
-	if !matches(options, actorID, eventType) {
+	if !matches(options, r) {
 		return aether.Event{}, false, nil
 	}
 	e, err := r.event(&c.space)
@@ -120,9 +119,14 @@ func (c *cursor) read(ctx context.Context, options *aether.LogOptions) (aether.E
 	return e, err == nil, err
 }
 
-func matches(options *aether.LogOptions, actorID, eventType []byte) bool {
-	return options == nil || len(options.Kinds) == 0 && len(options.Types) == 0 ||
-		storekit.Matches(options, string(actorID), string(eventType))
+// matches says whether an event passes options. It looks into the record only
+// when they ask for something.
+func matches(options *aether.LogOptions, r record) bool {
+	if options == nil || len(options.Kinds) == 0 && len(options.Types) == 0 {
+		return true
+	}
+	_, actorID, _, eventType := r.names()
+	return storekit.Matches(options, string(actorID), string(eventType))
 }
 
 func (c *cursor) record() (record, error) {

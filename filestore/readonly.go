@@ -313,8 +313,7 @@ func (n *readOnlyNamespace) log(ctx context.Context, after aether.Position, opti
 		for {
 			var reached bool
 			ok := n.scan(ctx, w, yield, func(r record) verdict {
-				_, actorID, _, eventType := r.names()
-				wanted := r.position() > seen && r.position() <= bound && matches(options, actorID, eventType)
+				wanted := r.position() > seen && r.position() <= bound && matches(options, r)
 				seen = max(seen, r.position())
 				reached = r.position() >= bound
 				switch {

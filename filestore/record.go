@@ -127,15 +127,28 @@ func (r record) event(space *slab) (aether.Event, error) {
 		Time:     r.time(),
 		Position: r.position(),
 	}
-	_, rest := cutText(r[headLength:])
-	for _, field := range [...]*string{&e.ActorID, &e.ID, &e.Type, &e.Metadata.CorrelationID, &e.Metadata.CausationID, &e.Metadata.Traceparent} {
-		var text []byte
-		if text, rest = cutText(rest); rest == nil {
+	_, texts := cutText(r[headLength:])
+	var ends [6]int // of the texts, whose lengths lie between them
+	var starts [6]int
+	at := 0
+	for i := range ends {
+		n, w := binary.Uvarint(texts[at:])
+		if w <= 0 || n > uint64(len(texts)-at-w) {
 			return aether.Event{}, errTexts
 		}
-		*field = space.text(text)
+		starts[i], ends[i] = at+w, at+w+int(n)
+		at = ends[i]
 	}
-	e.Data = space.data(rest)
+	all := space.text(texts[:at])
+	e.ActorID, e.ID, e.Type = all[starts[0]:ends[0]], all[starts[1]:ends[1]], all[starts[2]:ends[2]]
+	if starts[3] != ends[3] || starts[4] != ends[4] || starts[5] != ends[5] {
+		e.Metadata = aether.Metadata{
+			CorrelationID: all[starts[3]:ends[3]],
+			CausationID:   all[starts[4]:ends[4]],
+			Traceparent:   all[starts[5]:ends[5]],
+		}
+	}
+	e.Data = space.data(texts[at:])
 	return e, nil
 }
 

@@ -5,6 +5,7 @@ import (
 	"fmt"
 	"iter"
 	"math"
+	"runtime"
 	"sync"
 	"testing"
 
@@ -134,22 +135,26 @@ func followWhileInLoop(ctx context.Context, t *testing.T, s *subject) {
 
 func followBeyondEnd(ctx context.Context, t *testing.T, s *subject) {
 	store := s.store(ctx, t, "test")
-	saved := save(ctx, t, store, newEvents("room/1", 1, 3)...)
-	var got []aether.Event
-	together(ctx, t, 2, func(ctx context.Context, i int) (err error) {
-		if i == 0 {
-			got, err = collect(store.FollowLog(ctx, 7, &aether.LogOptions{To: 10}))
+	var saved []aether.Event
+	for range 20 { // so that in some rounds the follower is there first
+		var got []aether.Event
+		end := aether.Position(len(saved))
+		together(ctx, t, 2, func(ctx context.Context, i int) (err error) {
+			if i == 0 {
+				got, err = collect(store.FollowLog(ctx, end+4, &aether.LogOptions{To: end + 7}))
+				return err
+			}
+			for position := end + 1; position <= end+7 && err == nil; position++ {
+				runtime.Gosched()
+				e := newEvent("room/1", aether.Version(position))
+				_, err = store.SaveEvents(ctx, e)
+				e.Position = position
+				saved = append(saved, e)
+			}
 			return err
-		}
-		for version := aether.Version(4); version <= 10 && err == nil; version++ {
-			e := newEvent("room/1", version)
-			e.Position = aether.Position(version)
-			_, err = store.SaveEvents(ctx, e)
-			saved = append(saved, e)
-		}
-		return err
-	})
-	expectEvents(t, "FollowLog after 7", got, saved[7:])
+		})
+		expectEvents(t, fmt.Sprintf("FollowLog after %d of %d", end+4, end), got, saved[end+4:])
+	}
 
 	ctx, cancel := context.WithCancel(ctx)
 	cancel()
