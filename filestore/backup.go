@@ -82,7 +82,10 @@ func copyLog(ctx context.Context, o *Options, from, to string) (Report, error) {
 	for _, file := range files.list {
 		size := file.size
 		if size == 0 {
-			if size, err = file.wholeSize(ctx); err != nil {
+			if size, err = file.wholeSize(ctx); err == nil {
+				err = files.checkEnd(size)
+			}
+			if err != nil {
 				return Report{}, err
 			}
 		}

@@ -10,6 +10,7 @@ import (
 	"hash/crc32"
 	"io"
 	"io/fs"
+	"slices"
 	"strings"
 	"time"
 
@@ -18,28 +19,38 @@ import (
 	"github.com/cockroachdb/pebble/v2/vfs"
 )
 
-// checkedFiles are the files that do not change any more and were found intact,
-// by path: the sealed segments and the tables of the index. Open reads only
-// those again that do not look as they did then. The file can be dropped; then
-// all of them are read.
-type checkedFiles map[string]checkedFile
+// checkedFiles says what was known of a store's files at some time. The file can
+// be dropped; then all of them are read again.
+type checkedFiles struct {
+	// Log is the size that the last segment had then, so that a log which has lost
+	// its end is not taken for a shorter one.
+	Log logEnd `json:"log"`
+
+	// Files are those that do not change any more and were found intact, by path:
+	// the sealed segments and the tables of the index. Open reads only those again
+	// that do not look as they did then.
+	Files map[string]checkedFile `json:"files"`
+}
+
+type logEnd struct {
+	Segment uint32 `json:"segment"`
+	Size    uint32 `json:"size"`
+}
 
 type checkedFile struct {
 	Size     int64     `json:"size"`
 	Modified time.Time `json:"modified"`
 }
 
-func (s *Store) checkedPath() string { return s.fs.PathJoin(s.dir, checkedName) }
-
-func (s *Store) loadChecked() checkedFiles {
+func loadChecked(fsys vfs.FS, dir string) checkedFiles {
 	var checked checkedFiles
-	file, err := s.fs.Open(s.checkedPath())
+	file, err := fsys.Open(fsys.PathJoin(dir, checkedName))
 	if err != nil {
-		return nil
+		return checkedFiles{}
 	}
 	defer file.Close()
 	if json.NewDecoder(file).Decode(&checked) != nil {
-		return nil
+		return checkedFiles{}
 	}
 	return checked
 }
@@ -54,14 +65,14 @@ func (s *Store) looks(path string) (checkedFile, error) {
 }
 
 // saveChecked notes how the files look that were checked, or written, since the
-// store was opened: the index and the segments before one.
-func (s *Store) saveChecked(before uint32) error {
-	checked := make(checkedFiles)
+// store was opened: the index and the segments before the end of the log.
+func (s *Store) saveChecked(end place) error {
+	checked := checkedFiles{logEnd{end.segment, end.offset}, make(map[string]checkedFile)}
 	paths, err := s.tables()
 	if err != nil {
 		return err
 	}
-	for number := uint32(1); number < before; number++ {
+	for number := uint32(1); number < end.segment; number++ {
 		paths = append(paths, s.segments.get(number).path)
 	}
 	for _, path := range paths {
@@ -72,13 +83,13 @@ func (s *Store) saveChecked(before uint32) error {
 		if err != nil {
 			return err
 		}
-		checked[path[len(s.dir):]] = look
+		checked.Files[path[len(s.dir):]] = look
 	}
 	text, err := json.Marshal(checked)
 	if err != nil {
 		return err
 	}
-	if err := writeFile(s.fs, s.checkedPath(), text); err != nil && !isDiskFull(err) {
+	if err := writeFile(s.fs, s.fs.PathJoin(s.dir, checkedName), text); err != nil && !isDiskFull(err) {
 		return err
 	}
 	return nil
@@ -86,14 +97,14 @@ func (s *Store) saveChecked(before uint32) error {
 
 // unchecked returns those paths whose files do not look as when they were checked.
 func (s *Store) unchecked(paths []string) ([]string, error) {
-	checked := s.loadChecked()
+	checked := loadChecked(s.fs, s.dir)
 	var todo []string
 	for _, path := range paths {
 		look, err := s.looks(path)
 		if err != nil {
 			return nil, err
 		}
-		if former, ok := checked[path[len(s.dir):]]; !ok || former.Size != look.Size || !former.Modified.Equal(look.Modified) {
+		if former, ok := checked.Files[path[len(s.dir):]]; !ok || former.Size != look.Size || !former.Modified.Equal(look.Modified) {
 			todo = append(todo, path)
 		}
 	}
@@ -245,6 +256,14 @@ func (s *Store) tryIndex() (place, error) {
 	if err != nil {
 		return place{}, err
 	}
+	if len(todo) > 0 {
+		// A process that died has left the table it was writing, which is no damage.
+		used, err := s.usedTables()
+		if err != nil {
+			return place{}, err
+		}
+		todo = slices.DeleteFunc(todo, func(path string) bool { return !used[path] })
+	}
 	for _, path := range todo {
 		if err := s.checkTable(path); err != nil {
 			return place{}, fmt.Errorf("%s: %w", path, err)
@@ -254,6 +273,29 @@ func (s *Store) tryIndex() (place, error) {
 		return place{}, err
 	}
 	return s.index.progress(s.id)
+}
+
+// usedTables returns the paths of the tables that the index is made of.
+func (s *Store) usedTables() (used map[string]bool, err error) {
+	folder := s.fs.PathJoin(s.dir, indexFolder)
+	options := pebbleOptions(&pebbleFS{FS: s.fs, space: &s.space}, folder, s.options.Logger)
+	options.ReadOnly, options.DisableWAL, options.DisableTableStats = true, true, true
+	db, err := openPebble(folder, options, s.options.CacheSize)
+	if err != nil {
+		return nil, err
+	}
+	defer func() { err = errors.Join(err, db.Close()) }()
+	levels, err := db.SSTables()
+	if err != nil {
+		return nil, err
+	}
+	used = make(map[string]bool)
+	for _, tables := range levels {
+		for _, table := range tables {
+			used[s.fs.PathJoin(folder, table.BackingSSTNum.String()+".sst")] = true
+		}
+	}
+	return used, nil
 }
 
 // pebbleIndex opens the index as it is, or makes an empty one.

@@ -34,13 +34,11 @@ func TestConformance(t *testing.T) {
 func TestConformanceOfSmallParts(t *testing.T) {
 	features := storetest.Features{Snapshots: true, Durable: true, PowerLoss: true}
 	storetest.Run(t, features, func(t *testing.T) storetest.Storage {
-		var disk atomic.Pointer[vfs.MemFS]
-		disk.Store(vfs.NewCrashableMem())
+		var d atomic.Pointer[disk]
+		d.Store(newDisk())
 		return storetest.Storage{
-			Open: func(ctx context.Context) (aether.Engine, error) { return Open(ctx, "store", small(disk.Load())) },
-			LosePower: func() {
-				disk.Store(disk.Load().CrashClone(vfs.CrashCloneCfg{UnsyncedDataPercent: 50, RNG: rand.New(rand.NewPCG(1, 2))}))
-			},
+			Open:      func(ctx context.Context) (aether.Engine, error) { return Open(ctx, "store", small(d.Load().process())) },
+			LosePower: func() { d.Store(d.Load().losePower(t, 50, rand.Uint64())) },
 		}
 	})
 }

@@ -55,7 +55,7 @@ func (s *Store) move(f frozen) {
 	err := s.index.write(f.recent, s.id, f.end)
 	if err == nil {
 		// So that not much is read again when the process is killed.
-		err = s.saveChecked(f.end.segment)
+		err = s.saveChecked(f.end)
 	}
 	for key := range f.recent.ids {
 		s.filter.add(key)

@@ -123,7 +123,7 @@ func (r *ReadOnly) scan(ctx context.Context, w *walker, visit func(record) bool)
 			return err
 		}
 	}
-	return nil
+	return files.checkEnd(w.offset)
 }
 
 // syncedSize returns the size of a segment that is being written to, having made
@@ -148,13 +148,18 @@ func (r *ReadOnly) scanSegment(ctx context.Context, w *walker, file *segment, en
 		}
 		rec, err := scan.next()
 		switch {
+		case isBroken(err) && scan.offset >= end && len(held) == 0:
+			return true, nil // behind the seal, which was the end before
 		case isBroken(err) && file.size == 0:
-			return true, nil // the end of what is written so far
+			// The end of what is written so far.
+			t := taker{file: file, broken: err, bad: scan.offset}
+			return true, t.checkTorn(end)
 		case isBroken(err):
 			return false, file.damage(scan.offset, "the segment should go on to byte %d: %v", file.size, err)
 		case err != nil:
 			return false, err
 		case rec.isSeal():
+			w.offset = scan.offset
 			return true, nil
 		case rec.more() > 0:
 			held = append(held, slices.Clone(rec))

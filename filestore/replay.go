@@ -44,7 +44,7 @@ func (s *Store) replay(ctx context.Context, from place) error {
 	return s.writeRecent(s.durable)
 }
 
-const olderCopy = "; if an older copy of the log was put here on purpose, delete the folder " + indexFolder
+const olderCopy = "; if the log was put here on purpose, from an older copy, delete " + indexFolder + " and " + checkedName
 
 // writeRecent moves the index in memory to disk when it is large.
 func (s *Store) writeRecent(end place) error {
@@ -161,6 +161,9 @@ func (s *Store) replayLast(ctx context.Context, t *taker, progress func(int64)) 
 			return err
 		}
 	}
+	if err := s.segments.checkEnd(t.end); err != nil {
+		return err
+	}
 	whole, err := readAll(t.file, size)
 	if err != nil {
 		return err
@@ -172,9 +175,10 @@ func (s *Store) replayLast(ctx context.Context, t *taker, progress func(int64)) 
 			return fmt.Errorf("filestore: repair %s: %w", t.file.path, err)
 		}
 	}
-	if t.end > t.from {
+	if t.end > t.from || t.end == segmentHeader {
 		// After a failed sync the kernel may have these bytes in memory and take
-		// them for written. They are about to be relied on, so they are written again.
+		// them for written. They are about to be relied on, so they are written again:
+		// the last group, or the head where there is none.
 		if _, err := s.writer.file.WriteAt(whole[t.group:t.end], t.group); err != nil {
 			return fmt.Errorf("filestore: write %s: %w", t.file.path, err)
 		}
@@ -194,29 +198,42 @@ func (s *Store) replayLast(ctx context.Context, t *taker, progress func(int64)) 
 
 func readAll(file *segment, size int64) ([]byte, error) {
 	b := make([]byte, size)
-	if n, err := file.file.ReadAt(b, 0); err != nil && err != io.EOF || int64(n) < size {
-		return nil, fmt.Errorf("filestore: read %s: %w", file.path, errors.Join(err, io.ErrUnexpectedEOF))
+	return b, file.readAt(b, 0)
+}
+
+// readAt fills b.
+func (s *segment) readAt(b []byte, offset int64) error {
+	if n, err := s.file.ReadAt(b, offset); n < len(b) {
+		return fmt.Errorf("filestore: read %s: %w", s.path, errors.Join(err, io.ErrUnexpectedEOF))
 	}
-	return b, nil
+	return nil
 }
 
 // checkTorn tells a torn write from damage. A sync group is written when the one
 // before it is on disk. So where a record of a group that began behind the bad
 // place is intact, the bad place was on disk, and was damaged since.
 func (t *taker) checkTorn(size int64) error {
-	whole, err := readAll(t.file, size)
-	if err != nil {
+	tail := make([]byte, size-t.bad)
+	if err := t.file.readAt(tail, t.bad); err != nil {
 		return err
 	}
-	for at := t.bad + 1; at+headLength <= size; at++ {
+	for at := 1; at+headLength <= len(tail); at++ {
 		// Most places are ruled out by their length alone.
-		if length := binary.LittleEndian.Uint32(whole[at:]); length < headLength || length > maxRecord {
+		if length := binary.LittleEndian.Uint32(tail[at:]); length < headLength || length > maxRecord {
 			continue
 		}
-		r, err := checkRecord(whole[at:])
-		if err == nil && at-int64(r.back()) > t.bad {
-			return t.file.damage(t.bad, "%v, but intact records follow at byte %d", t.broken, at)
+		r, err := checkRecord(tail[at:])
+		if err != nil || r.back() >= at {
+			continue
 		}
+		// Unless another process was writing there: then it is good by now.
+		if err := t.file.readAt(tail[:at], t.bad); err != nil {
+			return err
+		}
+		if _, err := checkRecord(tail); err == nil {
+			return nil
+		}
+		return t.file.damage(t.bad, "%v, but intact records follow at byte %d", t.broken, t.bad+int64(at))
 	}
 	return nil
 }

@@ -139,6 +139,9 @@ func (s *segment) readSeal() (record, error) {
 type segments struct {
 	mu   sync.RWMutex
 	list []*segment
+
+	// known is how far the log had come at some time before.
+	known logEnd
 }
 
 func (l *segments) get(number uint32) *segment {
@@ -177,23 +180,20 @@ func (l *segments) close() error {
 // together: numbers without gaps, one store, and each as long as the next one
 // says. A last file without a head is left out; its place is returned as unborn.
 func openSegments(fsys vfs.FS, dir string) (l *segments, unborn bool, err error) {
+	// Before anything else, since another process may be writing.
+	l = &segments{known: loadChecked(fsys, dir).Log}
+	defer func(opened *segments) {
+		if err != nil {
+			_ = opened.close()
+		}
+	}(l)
 	folder := fsys.PathJoin(dir, logFolder)
 	names, err := fsys.List(folder)
-	if errors.Is(err, fs.ErrNotExist) {
-		return &segments{}, false, nil
-	}
-	if err != nil {
+	if err != nil && !errors.Is(err, fs.ErrNotExist) {
 		return nil, false, fmt.Errorf("filestore: list %s: %w", folder, err)
 	}
 	names = slices.DeleteFunc(names, func(name string) bool { return !strings.HasSuffix(name, segmentSuffix) })
 	slices.Sort(names)
-
-	l = &segments{}
-	defer func() {
-		if err != nil {
-			_ = l.close()
-		}
-	}()
 	for i, name := range names {
 		path := fsys.PathJoin(folder, name)
 		number, parseErr := strconv.ParseUint(strings.TrimSuffix(name, segmentSuffix), 10, 32)
@@ -207,12 +207,15 @@ func openSegments(fsys vfs.FS, dir string) (l *segments, unborn bool, err error)
 		if s.file, err = fsys.Open(path); err != nil {
 			return nil, false, fmt.Errorf("filestore: open %s: %w", path, err)
 		}
-		if err = s.readHeader(); errors.Is(err, errNoHeader) && i == len(names)-1 {
-			return l, true, s.file.Close()
-		} else if errors.Is(err, errNoHeader) {
-			err = s.damage(0, "%v", err)
-		}
 		l.add(s)
+		if err = s.readHeader(); errors.Is(err, errNoHeader) {
+			if unborn, err = s.isUnborn(); unborn && i == len(names)-1 {
+				l.list = l.list[:i]
+				err = s.file.Close()
+				break
+			}
+			err = errors.Join(err, s.damage(0, "%v", errNoHeader))
+		}
 		if err != nil {
 			return nil, false, err
 		}
@@ -220,7 +223,48 @@ func openSegments(fsys vfs.FS, dir string) (l *segments, unborn bool, err error)
 			return nil, false, err
 		}
 	}
-	return l, false, nil
+	switch {
+	case err != nil:
+	case len(l.list) == 0:
+		err = l.checkNew(fsys, dir)
+	case len(l.list) < int(l.known.Segment):
+		err = &DamageError{File: fsys.PathJoin(folder, segmentName(uint32(len(l.list)+1))), Reason: fmt.Sprintf("the file is missing or empty, while the log went on to segment %d%s", l.known.Segment, olderCopy)}
+	}
+	return l, unborn, err
+}
+
+// isUnborn says whether a file without a head has nothing else either.
+func (s *segment) isUnborn() (bool, error) {
+	info, err := s.file.Stat()
+	if err != nil {
+		return false, fmt.Errorf("filestore: stat %s: %w", s.path, err)
+	}
+	if info.Size() < segmentHeader {
+		return true, nil
+	}
+	content, err := readAll(s, info.Size())
+	return err == nil && isZero(content), err
+}
+
+// checkNew sees to it that a log without segments never had any.
+func (l *segments) checkNew(fsys vfs.FS, dir string) error {
+	_, err := fsys.Stat(fsys.PathJoin(dir, indexFolder))
+	if err == nil || l.known != (logEnd{}) {
+		return &DamageError{File: fsys.PathJoin(dir, logFolder, segmentName(1)), Reason: "the file is missing or empty, while there is an index of the log" + olderCopy}
+	}
+	if !errors.Is(err, fs.ErrNotExist) {
+		return fmt.Errorf("filestore: stat the index: %w", err)
+	}
+	return nil
+}
+
+// checkEnd compares where the log ends with where it had come before.
+func (l *segments) checkEnd(end int64) error {
+	last := l.last()
+	if last.number < l.known.Segment || last.number == l.known.Segment && end < int64(l.known.Size) {
+		return last.damage(end, "the log ends here, but it went on to byte %d of segment %d%s", l.known.Size, l.known.Segment, olderCopy)
+	}
+	return nil
 }
 
 // checkChain compares the segment before s with what s says of it.

@@ -209,7 +209,7 @@ func (s *Store) release(well bool) error {
 	}
 	errs = append(errs, s.snapshots.close())
 	if well && s.index != nil {
-		errs = append(errs, s.saveChecked(s.writer.segment.number))
+		errs = append(errs, s.saveChecked(s.durable))
 	}
 	if s.writer.file != nil {
 		errs = append(errs, s.writer.file.Close())

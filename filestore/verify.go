@@ -46,12 +46,13 @@ func Verify(ctx context.Context, dir string, options *Options) (Report, error) {
 			return v.report, err
 		}
 	}
-	return v.report, nil
+	return v.report, files.checkEnd(v.end)
 }
 
 type verifier struct {
 	options  *Options
 	report   Report
+	end      int64 // of the last segment, without what is incomplete
 	space    slab
 	seed     maphash.Seed
 	versions map[uint64]aether.Version // by a hash of namespace and actor
@@ -143,6 +144,7 @@ func (v *verifier) record(file *segment, r record, offset int64) error {
 }
 
 func (v *verifier) count(file *segment, whole, events, end int64) error {
+	v.end = whole
 	v.report.Segments++
 	v.report.Bytes += whole
 	v.report.Events += events
