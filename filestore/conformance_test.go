@@ -18,10 +18,11 @@ var quiet = slog.New(slog.DiscardHandler)
 // small makes everything happen early: segments end and the index moves to disk
 // after a few events.
 func small(fsys vfs.FS) *Options {
-	return &Options{SegmentSize: 16 << 10, recentEvents: 40, Logger: quiet, fs: fsys}
+	return &Options{SegmentSize: 48 << 10, recentEvents: 200, Logger: quiet, fs: fsys}
 }
 
 func TestConformance(t *testing.T) {
+	t.Parallel()
 	features := storetest.Features{Snapshots: true, Durable: true}
 	storetest.Run(t, features, func(t *testing.T) storetest.Storage {
 		folder := t.TempDir()
@@ -32,6 +33,7 @@ func TestConformance(t *testing.T) {
 }
 
 func TestConformanceOfSmallParts(t *testing.T) {
+	t.Parallel()
 	features := storetest.Features{Snapshots: true, Durable: true, PowerLoss: true}
 	storetest.Run(t, features, func(t *testing.T) storetest.Storage {
 		var d atomic.Pointer[disk]

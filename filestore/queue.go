@@ -165,12 +165,20 @@ func (s *Store) ask(ctx context.Context, r *save) error {
 				return err
 			}
 		}
-		if !item.isNew && s.filter.mayHave(item.key) {
-			if item.version, err = s.index.eventVersion(item.key); err != nil {
+		if !item.isNew {
+			if item.version, err = s.eventOnDisk(item.key); err != nil {
 				return err
 			}
 		}
 	}
 	r.asked = true
 	return nil
+}
+
+// eventOnDisk returns the version of an event if the index on disk has it, else 0.
+func (s *Store) eventOnDisk(key eventKey) (aether.Version, error) {
+	if !s.filter.mayHave(key) {
+		return 0, nil
+	}
+	return s.index.eventVersion(key)
 }

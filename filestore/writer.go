@@ -147,7 +147,7 @@ func (v view) FindEvent(i int) (aether.Version, error) {
 	if v.r.asked && v.r.generation == v.s.generation {
 		return item.version, nil
 	}
-	return v.s.index.eventVersion(item.key)
+	return v.s.eventOnDisk(item.key)
 }
 
 // withdraw takes the admitted saves of a group, which could not be written, out

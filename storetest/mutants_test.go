@@ -6,7 +6,6 @@ import (
 	"iter"
 	"os"
 	"os/exec"
-	"regexp"
 	"runtime"
 	"strings"
 	"testing"
@@ -60,11 +59,7 @@ func TestMutants(t *testing.T) {
 			for part := range strings.SplitSeq(mutant.breaks, "/") {
 				path = append(path, strings.ReplaceAll(part, " ", "_"))
 			}
-			pattern := "^" + strings.Join(path, "$/^") + "$"
-			if _, err := regexp.Compile(pattern); err != nil {
-				t.Fatal(err)
-			}
-			run := exec.CommandContext(t.Context(), program, "-test.v", "-test.run="+pattern)
+			run := exec.CommandContext(t.Context(), program, "-test.v", "-test.run=^"+strings.Join(path, "$/^")+"$")
 			run.Env = append(os.Environ(), mutantVariable+"="+name)
 			output, err := run.CombinedOutput()
 			if _, failed := errors.AsType[*exec.ExitError](err); !failed {
