@@ -233,7 +233,7 @@ func (s *Store) openIndex() (place, error) {
 		s.options.Logger.Warn("filestore: the index is damaged and is made again", "folder", s.dir, "error", err)
 	}
 	if s.index != nil {
-		_ = s.index.db.Close()
+		_ = s.index.close()
 		s.index = nil
 	}
 	path := s.fs.PathJoin(s.dir, indexFolder)
@@ -278,9 +278,10 @@ func (s *Store) tryIndex() (place, error) {
 // usedTables returns the paths of the tables that the index is made of.
 func (s *Store) usedTables() (used map[string]bool, err error) {
 	folder := s.fs.PathJoin(s.dir, indexFolder)
-	options := pebbleOptions(&pebbleFS{FS: s.fs, space: &s.space}, folder, s.options.Logger)
+	files := newPebbleFS(&s.space, func() {})
+	options := pebbleOptions(files, folder, s.options.Logger)
 	options.ReadOnly, options.DisableWAL, options.DisableTableStats = true, true, true
-	db, err := openPebble(folder, options, s.options.CacheSize)
+	db, err := openPebble(folder, options, files, s.options.CacheSize)
 	if err != nil {
 		return nil, err
 	}
@@ -301,14 +302,15 @@ func (s *Store) usedTables() (used map[string]bool, err error) {
 // pebbleIndex opens the index as it is, or makes an empty one.
 func (s *Store) pebbleIndex() error {
 	path := s.fs.PathJoin(s.dir, indexFolder)
-	files := &pebbleFS{FS: s.fs, space: &s.space, failed: func(err error) { _ = s.fail(indexError(err)) }}
+	if err := s.space.enough(spaceCheck, 0); err != nil {
+		return &writeError{err}
+	}
+	var files *pebbleFS
+	files = newPebbleFS(&s.space, func() { s.indexTrouble(files) })
 	options := pebbleOptions(files, path, s.options.Logger)
 	options.DisableWAL = true
-	db, err := openPebble(path, options, s.options.CacheSize)
+	db, err := openPebble(path, options, files, s.options.CacheSize)
 	if cause := files.err(); cause != nil {
-		if db != nil {
-			_ = db.Close()
-		}
 		return &writeError{indexError(cause)}
 	}
 	if err != nil {
@@ -316,6 +318,24 @@ func (s *Store) pebbleIndex() error {
 	}
 	s.index = &index{db: db, fs: files, options: options, path: path}
 	return nil
+}
+
+// indexTrouble is called when the index waits for space, and when it has failed.
+func (s *Store) indexTrouble(files *pebbleFS) {
+	s.mu.Lock()
+	defer s.mu.Unlock()
+	if cause := files.err(); cause != nil && files.patient.Load() && !s.space.abandoned() {
+		s.stop(indexError(cause))
+	}
+	s.flushed.Broadcast() // the writer may wait for the index
+}
+
+// close closes the index. One that has failed is left as it is.
+func (x *index) close() error {
+	if x.fs.err() != nil {
+		return nil // which was reported
+	}
+	return x.fs.guard(x.db.Close)
 }
 
 // progressOf returns a function that is told of bytes done, out of those of files,

@@ -36,6 +36,13 @@ func child(role string) int {
 	}
 	fmt.Println("opening")
 	s, err := Open(context.Background(), folder, childOptions())
+	if role == "refused" {
+		if !errors.Is(err, ErrInUse) {
+			fmt.Fprintln(os.Stderr, "Open:", err)
+			return 1
+		}
+		return 0
+	}
 	if err != nil {
 		fmt.Fprintln(os.Stderr, "Open:", err)
 		return 1
@@ -76,10 +83,10 @@ type victim struct {
 	cmd    *exec.Cmd
 	stderr bytes.Buffer
 	opens  chan struct{} // closed when it begins to open the store
+	open   chan struct{} // closed when it has
 	lines  chan struct{} // an item for every line it reports, as far as anybody listens
 	ended  chan struct{} // closed when it has nothing more to report
 	acks   []ack         // to be read when it has ended
-	opened bool
 }
 
 func startChild(t testing.TB, role, folder string, seed uint64) *victim {
@@ -88,7 +95,13 @@ func startChild(t testing.TB, role, folder string, seed uint64) *victim {
 	if err != nil {
 		t.Fatal(err)
 	}
-	v := &victim{cmd: exec.Command(program), opens: make(chan struct{}), lines: make(chan struct{}), ended: make(chan struct{})}
+	v := &victim{
+		cmd:   exec.Command(program),
+		opens: make(chan struct{}),
+		open:  make(chan struct{}),
+		lines: make(chan struct{}),
+		ended: make(chan struct{}),
+	}
 	v.cmd.Env = append(os.Environ(), childVariable+"="+role, childVariable+"_FOLDER="+folder, fmt.Sprint(childVariable, "_SEED=", seed))
 	v.cmd.Stderr = &v.stderr
 	out, err := v.cmd.StdoutPipe()
@@ -115,7 +128,7 @@ func (v *victim) listen(out io.Reader) {
 		case "opening":
 			close(v.opens)
 		case "open":
-			v.opened = true
+			close(v.open)
 		case "ack":
 			a := ack{namespace: fields[1], name: fields[2]}
 			fmt.Sscan(fields[3], &a.position)

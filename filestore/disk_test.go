@@ -10,6 +10,7 @@ import (
 	"strings"
 	"sync"
 	"sync/atomic"
+	"syscall"
 	"testing"
 
 	"github.com/cockroachdb/pebble/v2/vfs"
@@ -123,12 +124,18 @@ func (d *disk) renamed(from, to string) {
 type op struct {
 	kind string // "create", "write", "sync", "syncdir", "rename", "remove", "mkdir", "lock"
 	path string
-	size int // of a write
+
+	// Of a write.
+	offset int64
+	size   int
 }
 
 func (o op) isSync() bool { return o.kind == "sync" || o.kind == "syncdir" }
 func (o op) inLog() bool {
 	return strings.HasSuffix(path.Dir(o.path), "/"+logFolder) || strings.HasSuffix(o.path, "/"+logFolder)
+}
+func (o op) inSnapshots() bool {
+	return strings.Contains(o.path+"/", "/"+snapFolder+"/")
 }
 func (o op) inIndex() bool { return strings.Contains(o.path+"/", "/"+indexFolder+"/") }
 
@@ -160,6 +167,34 @@ type tornWrite struct {
 }
 
 func (t *tornWrite) Unwrap() error { return t.error }
+
+// limit gives the disk so much space, as a hook of a process. Files may be written
+// to where they have space already; what is beyond is written as far as it goes.
+func (d *disk) limit(t testing.TB, bytes *atomic.Int64) func(op) error {
+	return func(o op) error {
+		if o.kind != "write" {
+			return nil
+		}
+		d.mu.Lock()
+		defer d.mu.Unlock()
+		var used, size int64
+		for _, path := range listFiles(t, d.mem, "store") {
+			info, err := d.mem.Stat(path)
+			if err != nil {
+				continue // removed meanwhile
+			}
+			used += info.Size()
+			if path == o.path {
+				size = info.Size()
+			}
+		}
+		grow := max(0, o.offset+int64(o.size)-size)
+		if free := max(0, bytes.Load()-used); grow > free {
+			return &tornWrite{int(max(0, int64(o.size)-grow+free)), syscall.ENOSPC}
+		}
+		return nil
+	}
+}
 
 // errKilled is what a killed process gets. Nothing it asks for happens any more.
 var errKilled = errors.New("the process was killed")
@@ -353,7 +388,7 @@ func (f *processFile) ReadAt(b []byte, offset int64) (int, error) {
 
 func (f *processFile) write(b []byte, offset int64, write func([]byte) (int, error)) (n int, err error) {
 	p := f.process
-	err = p.do(op{"write", f.name, len(b)}, func() error {
+	err = p.do(op{"write", f.name, offset, len(b)}, func() error {
 		n, err = write(b)
 		return err
 	})
@@ -435,7 +470,7 @@ func listFiles(t testing.TB, fsys vfs.FS, folder string) []string {
 		p := fsys.PathJoin(folder, name)
 		info, err := fsys.Stat(p)
 		if err != nil {
-			t.Fatal(err)
+			continue // removed meanwhile
 		}
 		if info.IsDir() {
 			paths = append(paths, listFiles(t, fsys, p)...)

@@ -4,16 +4,48 @@ import (
 	"errors"
 	"fmt"
 	"io/fs"
+	"path/filepath"
 
 	"github.com/cockroachdb/pebble/v2/vfs"
 )
 
-// makeFolder makes a folder so that it survives a loss of power.
+// makeFolder makes a folder, with those it lies in, so that all of them survive a
+// loss of power.
 func makeFolder(fsys vfs.FS, path string) error {
+	parents := []string{fsys.PathDir(path)}
+	for parent := parents[0]; fsys.PathDir(parent) != parent; {
+		if _, err := fsys.Stat(parent); !errors.Is(err, fs.ErrNotExist) {
+			break
+		}
+		parent = fsys.PathDir(parent)
+		parents = append(parents, parent)
+	}
 	if err := fsys.MkdirAll(path, 0o755); err != nil {
 		return fmt.Errorf("filestore: make folder %s: %w", path, err)
 	}
-	return syncFolder(fsys, fsys.PathDir(path))
+	for _, parent := range parents {
+		if err := syncFolder(fsys, parent); err != nil {
+			return err
+		}
+	}
+	return nil
+}
+
+// realPath returns the name of a folder that does not depend on how it was
+// reached, nor on the working directory: within a process it is names that are
+// locked.
+func realPath(fsys vfs.FS, dir string) (string, error) {
+	if fsys != vfs.Default {
+		return fsys.PathJoin(dir), nil
+	}
+	path, err := filepath.Abs(dir)
+	if err == nil {
+		path, err = filepath.EvalSymlinks(path)
+	}
+	if err != nil {
+		return "", fmt.Errorf("filestore: folder %s: %w", dir, err)
+	}
+	return path, nil
 }
 
 // syncFolder makes what was created, renamed or removed in a folder durable.

@@ -10,8 +10,8 @@ func (s *Store) freeze() {
 		return
 	}
 	for s.flushing != nil {
-		if s.recent.events < 2*s.options.recentEvents || s.stopped != nil {
-			return
+		if s.recent.events < 2*s.options.recentEvents || s.stopped != nil || s.index.fs.waiting.Load() {
+			return // while the disk is full nothing much comes
 		}
 		s.flushed.Wait()
 	}

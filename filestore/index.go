@@ -56,7 +56,7 @@ func pebbleOptions(fsys *pebbleFS, path string, logger *slog.Logger) *pebble.Opt
 		MemTableStopWritesThreshold: 4,
 		L0CompactionThreshold:       8,
 		MaxOpenFiles:                512,
-		Logger:                      pebbleLogger{logger, fsys},
+		Logger:                      pebbleLogger{logger},
 	}
 	options.EventListener = &pebble.EventListener{
 		BackgroundError: func(err error) { logger.Warn("filestore: Pebble", "folder", path, "error", err) },
@@ -73,36 +73,30 @@ func pebbleOptions(fsys *pebbleFS, path string, logger *slog.Logger) *pebble.Opt
 }
 
 // openPebble opens or makes a Pebble.
-func openPebble(path string, options *pebble.Options, cache int64) (db *pebble.DB, err error) {
-	// Pebble panics on some kinds of damage.
-	defer func() {
-		if p := recover(); p != nil {
-			db, err = nil, fmt.Errorf("%v", p)
-		}
-	}()
+func openPebble(path string, options *pebble.Options, files *pebbleFS, cache int64) (db *pebble.DB, err error) {
 	blocks := pebble.NewCache(cache)
-	defer blocks.Unref()
 	options.Cache = blocks
-	return pebble.Open(path, options)
+	opened := make(chan *pebble.DB, 1)
+	err = files.guard(func() error {
+		defer blocks.Unref()
+		db, err := pebble.Open(path, options)
+		opened <- db
+		return err
+	})
+	if err != nil {
+		return nil, err
+	}
+	return <-opened, nil
 }
 
 // pebbleLogger passes on what Pebble complains about, and not its diary.
-type pebbleLogger struct {
-	logger *slog.Logger
-	fs     *pebbleFS
-}
+type pebbleLogger struct{ logger *slog.Logger }
 
 func (pebbleLogger) Infof(string, ...any) {}
 func (l pebbleLogger) Errorf(format string, args ...any) {
 	l.logger.Warn("filestore: Pebble", "error", fmt.Sprintf(format, args...))
 }
-
-// Fatalf is called when Pebble has lost its way. Where that is for a failed write
-// the files are left alone from then on, so it may go on; it returns an error.
 func (l pebbleLogger) Fatalf(format string, args ...any) {
-	if l.fs.err() != nil {
-		return
-	}
 	panic(fmt.Sprintf("filestore: Pebble: "+format, args...))
 }
 

@@ -15,21 +15,29 @@ import (
 // table of it, with the keys in order, and has Pebble adopt that. Passing the keys
 // through Pebble's own memory would cost twice as much.
 func (x *index) write(r *recent, id storeID, end place) error {
+	err := x.fs.guard(func() error { return x.adopt(r, id, end) })
+	if err != nil {
+		return indexError(err)
+	}
+	return nil
+}
+
+func (x *index) adopt(r *recent, id storeID, end place) error {
 	path := x.options.FS.PathJoin(x.options.FS.PathDir(x.path), newTable)
 	file, err := x.options.FS.Create(path, segmentCategory)
 	if err != nil {
-		return indexError(err)
+		return err
 	}
 	w := sstable.NewWriter(objstorageprovider.NewFileWritable(file), x.options.MakeWriterOptions(0, x.db.TableFormat()))
 	if err := x.writeTable(w, r, id, end); err != nil {
 		_ = w.Close()
-		return indexError(err)
+		return err
 	}
 	if err := w.Close(); err != nil {
-		return indexError(err)
+		return err
 	}
 	if err := x.db.Ingest(context.Background(), []string{path}); err != nil {
-		return indexError(fmt.Errorf("adopt %s: %w", path, err))
+		return fmt.Errorf("adopt %s: %w", path, err)
 	}
 	return nil
 }

@@ -22,7 +22,6 @@ import (
 func Open(ctx context.Context, dir string, options *Options) (*Store, error) {
 	o := options.withDefaults()
 	s := &Store{
-		dir:        dir,
 		options:    o,
 		fs:         o.fs,
 		freezes:    make(chan frozen, 1),
@@ -31,10 +30,15 @@ func Open(ctx context.Context, dir string, options *Options) (*Store, error) {
 	}
 	s.flushed = sync.NewCond(&s.mu)
 	s.queue.init()
-	s.space.fs, s.space.dir, s.space.abandon = o.fs, dir, make(chan struct{})
 	if err := makeFolder(s.fs, dir); err != nil {
 		return nil, err
 	}
+	dir, err := realPath(s.fs, dir)
+	if err != nil {
+		return nil, err
+	}
+	s.dir = dir
+	s.space.fs, s.space.dir, s.space.abandon = o.fs, dir, make(chan struct{})
 	unlock, err := lockFolder(s.fs, dir)
 	if err != nil {
 		return nil, err

@@ -2,6 +2,8 @@ package filestore
 
 import (
 	"errors"
+	"fmt"
+	"io"
 	"io/fs"
 	"os"
 	"sync"
@@ -11,22 +13,29 @@ import (
 )
 
 // pebbleFS is the file system that a Pebble works on. Pebble takes it badly when
-// it cannot write: it tries again at once and for ever, or ends the program. So
-// while the disk is full a write waits for space, and after any other failure
-// nothing is written any more: the files stay as a crash would leave them, and
-// whoever wants to write waits. In both cases that is until the store is closed.
-// What can be read can be read on.
+// it cannot write: it tries again at once and for ever, or ends the program. So it
+// never hears of a failure. While the disk is full a write waits for space, if
+// patient is set; after any other failure, and when the waiting is given up,
+// nothing is written any more and writes do not return: the files stay as a crash
+// would leave them, and what can be read can be read on. Calls of Pebble that may
+// write are made through guard, which hears of the failure.
+//
+// What was going on in a Pebble that has failed stays in memory until the process
+// ends: it cannot be ended from outside.
 type pebbleFS struct {
 	vfs.FS
-	space  *space
-	failed func(error) // is told of failures while the store is open
+	space   *space
+	notify  func()      // is called when the disk is full, and at the failure
+	patient atomic.Bool // wait for space
+	waiting atomic.Bool // for space
 
-	// patient is set when the store is open. Before, nobody could close it, so
-	// failures are answers.
-	patient atomic.Bool
+	mu     sync.Mutex
+	cause  error         // the failure
+	broken chan struct{} // closed at the failure
+}
 
-	mu    sync.Mutex
-	cause error
+func newPebbleFS(space *space, notify func()) *pebbleFS {
+	return &pebbleFS{FS: space.fs, space: space, notify: notify, broken: make(chan struct{})}
 }
 
 // err returns the failure, if there was one.
@@ -39,40 +48,65 @@ func (p *pebbleFS) err() error {
 // fail notes a failure.
 func (p *pebbleFS) fail(err error) {
 	p.mu.Lock()
-	defer p.mu.Unlock()
-	if p.cause == nil {
+	first := p.cause == nil
+	if first {
 		p.cause = err
+		close(p.broken)
 	}
-}
-
-// hold keeps a writer of a Pebble that has failed until nobody needs it any more.
-func (p *pebbleFS) hold(err error) error {
-	if p.patient.Load() {
-		<-p.space.abandon
+	p.mu.Unlock()
+	if first {
+		p.notify()
 	}
-	return err
 }
 
 // attempt writes, or changes the files in another way.
 func (p *pebbleFS) attempt(write func() error) error {
-	for {
-		if err := p.err(); err != nil {
-			return p.hold(err)
-		}
+	for p.err() == nil {
 		err := write()
-		switch {
-		case err == nil || errors.Is(err, fs.ErrNotExist) || errors.Is(err, fs.ErrExist):
+		if err == nil || errors.Is(err, fs.ErrNotExist) || errors.Is(err, fs.ErrExist) {
 			return err
-		case isDiskFull(err) && p.patient.Load() && p.space.wait():
-			continue
 		}
-		p.fail(err)
-		if p.patient.Load() && !p.space.abandoned() {
-			p.failed(err)
+		if !isDiskFull(err) || !p.patient.Load() || !p.wait() {
+			p.fail(err)
 		}
-		return p.hold(err)
+	}
+	select {}
+}
+
+// wait waits for space. It returns false when that is given up.
+func (p *pebbleFS) wait() bool {
+	p.waiting.Store(true)
+	defer p.waiting.Store(false)
+	p.notify()
+	return p.space.wait()
+}
+
+// guard calls a function that may write. After a failure it returns that, while
+// the function goes on, or hangs, in the background.
+func (p *pebbleFS) guard(f func() error) error {
+	if err := p.err(); err != nil {
+		return err
+	}
+	done := make(chan error, 1)
+	go func() {
+		// Pebble panics on some kinds of damage.
+		defer func() {
+			if r := recover(); r != nil {
+				done <- fmt.Errorf("%v", r)
+			}
+		}()
+		done <- f()
+	}()
+	select {
+	case err := <-done:
+		return err
+	case <-p.broken:
+		return p.err()
 	}
 }
+
+// Lock does nothing: whoever has the store has its folders.
+func (p *pebbleFS) Lock(string) (io.Closer, error) { return io.NopCloser(nil), nil }
 
 func (p *pebbleFS) file(f vfs.File, err error) (vfs.File, error) {
 	if err != nil {
@@ -108,11 +142,14 @@ func (p *pebbleFS) ReuseForWrite(from, to string, category vfs.DiskWriteCategory
 func (p *pebbleFS) OpenDir(name string) (vfs.File, error) { return p.file(p.FS.OpenDir(name)) }
 
 // Link may fail where a file system has no links; Pebble makes a copy then.
-func (p *pebbleFS) Link(from, to string) error {
-	if err := p.err(); err != nil {
-		return p.hold(err)
-	}
-	return p.FS.Link(from, to)
+func (p *pebbleFS) Link(from, to string) (err error) {
+	_ = p.attempt(func() error {
+		if err = p.FS.Link(from, to); isDiskFull(err) {
+			return err
+		}
+		return nil
+	})
+	return err
 }
 
 func (p *pebbleFS) Remove(name string) error {

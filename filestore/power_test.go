@@ -151,6 +151,34 @@ func runWriters(t testing.TB, s *Store, random *rand.Rand, name string, writers,
 	wg.Wait()
 }
 
+// The folders that a store lies in are new too.
+func TestPowerLossOfNewFolders(t *testing.T) {
+	t.Parallel()
+	for _, dir := range []string{"store", "a/store", "a/b/c/store", "/a/b/store"} {
+		d := newDisk()
+		if err := d.mem.MkdirAll("a", 0o755); err != nil {
+			t.Fatal(err)
+		}
+		if err := syncFolder(d.mem, "/"); err != nil {
+			t.Fatal(err)
+		}
+		s := openTest(t, dir, tiny(d.process()))
+		l := &ledger{}
+		runWriters(t, s, newRandom(t), "new", 1, 1, 10, l)
+		d = d.losePower(t, 0, 0)
+		if err := s.Close(); err != nil {
+			t.Fatal(err)
+		}
+		s = openTest(t, dir, tiny(d.process()))
+		if _, err := inspectStore(context.Background(), s, l.list()); err != nil {
+			t.Errorf("in %s: %v", dir, err)
+		}
+		if err := s.Close(); err != nil {
+			t.Fatal(err)
+		}
+	}
+}
+
 // A power loss while the store recovers from one.
 func TestPowerLossWhileOpening(t *testing.T) {
 	t.Parallel()

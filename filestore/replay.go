@@ -52,7 +52,7 @@ func (s *Store) writeRecent(end place) error {
 		return nil
 	}
 	if err := s.index.write(s.recent, s.id, end); err != nil {
-		return err
+		return &writeError{err}
 	}
 	s.recent = newRecent()
 	return nil

@@ -189,7 +189,10 @@ func openSegments(fsys vfs.FS, dir string) (l *segments, unborn bool, err error)
 	}(l)
 	folder := fsys.PathJoin(dir, logFolder)
 	names, err := fsys.List(folder)
-	if err != nil && !errors.Is(err, fs.ErrNotExist) {
+	if errors.Is(err, fs.ErrNotExist) {
+		return l, false, nil
+	}
+	if err != nil {
 		return nil, false, fmt.Errorf("filestore: list %s: %w", folder, err)
 	}
 	names = slices.DeleteFunc(names, func(name string) bool { return !strings.HasSuffix(name, segmentSuffix) })

@@ -5,6 +5,7 @@ import (
 	"encoding/binary"
 	"errors"
 	"fmt"
+	"io/fs"
 	"sync"
 	"time"
 
@@ -14,11 +15,14 @@ import (
 
 // snapshots is a Pebble of its own, since snapshots do not follow from the log:
 // the index can be dropped without losing them. It is opened when it is needed.
-// Writes are not synced, so the newest may be lost with the machine.
+// Writes are not synced, so the newest may be lost with the machine. When it is
+// damaged it is made anew; when it cannot be written to, the snapshots that are
+// there can be read, and the store comes to no harm.
 type snapshots struct {
-	mu sync.Mutex
-	db *pebble.DB
-	fs *pebbleFS
+	mu  sync.Mutex
+	db  *pebble.DB
+	fs  *pebbleFS
+	err error // why it could not be opened
 }
 
 // snapshotFormat begins every value: u8 format, u64 version, u32 schema, i64 time
@@ -29,31 +33,51 @@ const (
 )
 
 func (s *Store) snapshotDB() (*pebble.DB, error) {
-	s.snapshots.mu.Lock()
-	defer s.snapshots.mu.Unlock()
-	if s.snapshots.db != nil {
-		return s.snapshots.db, nil
+	x := &s.snapshots
+	x.mu.Lock()
+	defer x.mu.Unlock()
+	if x.db != nil || x.err != nil {
+		return x.db, x.err
+	}
+	if err := s.space.enough(spaceCheck, 0); err != nil {
+		return nil, err
 	}
 	path := s.fs.PathJoin(s.dir, snapFolder)
-	files := &pebbleFS{FS: s.fs, space: &s.space, failed: func(err error) {
-		s.options.Logger.Error("filestore: snapshots are kept no more until the store is opened again", "folder", path, "error", err)
-	}}
-	db, err := openPebble(path, pebbleOptions(files, path, s.options.Logger), snapshotCacheSize)
-	if err != nil {
-		return nil, fmt.Errorf("filestore: snapshots: %w (they can be made again: delete %s)", err, path)
+	err := x.open(s, path)
+	if err != nil && x.fs.err() == nil {
+		s.options.Logger.Warn("filestore: the snapshots are damaged and are dropped", "folder", path, "error", err)
+		if err = s.fs.RemoveAll(path); err == nil || errors.Is(err, fs.ErrNotExist) {
+			err = x.open(s, path)
+		}
 	}
-	files.patient.Store(true)
-	s.snapshots.db, s.snapshots.fs = db, files
-	return db, nil
+	if err != nil {
+		x.err = snapshotError(err)
+	}
+	return x.db, x.err
+}
+
+func (x *snapshots) open(s *Store, path string) (err error) {
+	x.fs = newPebbleFS(&s.space, func() {
+		s.options.Logger.Error("filestore: no snapshot can be saved until the store is opened again", "folder", path)
+	})
+	x.db, err = openPebble(path, pebbleOptions(x.fs, path, s.options.Logger), x.fs, snapshotCacheSize)
+	return err
+}
+
+func snapshotError(err error) error {
+	if isDiskFull(err) {
+		err = &diskFullError{err}
+	}
+	return fmt.Errorf("filestore: snapshots: %w", err)
 }
 
 func (x *snapshots) close() error {
 	x.mu.Lock()
 	defer x.mu.Unlock()
-	if x.db == nil {
+	if x.db == nil || x.fs.err() != nil {
 		return nil
 	}
-	return x.db.Close()
+	return x.fs.guard(x.db.Close)
 }
 
 // SaveSnapshot is described at [aether.SnapshotStore].
@@ -72,13 +96,17 @@ func (n *namespace) SaveSnapshot(ctx context.Context, snapshot aether.Snapshot) 
 	if err != nil {
 		return err
 	}
+	if err := n.store.space.enough(int64(len(snapshot.Data)), reserve); err != nil {
+		return err
+	}
 	value := append(make([]byte, 0, snapshotHead+len(snapshot.Data)), snapshotFormat)
 	value = binary.BigEndian.AppendUint64(value, uint64(snapshot.Version))
 	value = binary.BigEndian.AppendUint32(value, uint32(snapshot.Schema))
 	value = binary.BigEndian.AppendUint64(value, uint64(snapshot.Time.UnixMicro()))
 	value = append(value, snapshot.Data...)
-	if err := db.Set(textKey(keyActor, n.name, snapshot.ActorID), value, pebble.NoSync); err != nil {
-		return fmt.Errorf("filestore: snapshots: %w", err)
+	key := textKey(keyActor, n.name, snapshot.ActorID)
+	if err := n.store.snapshots.fs.guard(func() error { return db.Set(key, value, pebble.NoSync) }); err != nil {
+		return snapshotError(err)
 	}
 	return nil
 }
@@ -100,8 +128,12 @@ func (n *namespace) GetLatestSnapshot(ctx context.Context, actorID string) (aeth
 	if errors.Is(err, pebble.ErrNotFound) {
 		return aether.Snapshot{}, aether.ErrSnapshotNotFound
 	}
+	if pebble.IsCorruptionError(err) {
+		n.store.options.Logger.Warn("filestore: a snapshot is damaged", "namespace", n.name, "actor", actorID, "error", err)
+		return aether.Snapshot{}, aether.ErrSnapshotNotFound
+	}
 	if err != nil {
-		return aether.Snapshot{}, fmt.Errorf("filestore: snapshots: %w", err)
+		return aether.Snapshot{}, snapshotError(err)
 	}
 	defer closer.Close()
 	if len(value) < snapshotHead || value[0] != snapshotFormat {

@@ -33,16 +33,25 @@ func (p *space) check(size int64) error {
 	if p.spare -= size; p.spare > 0 {
 		return nil
 	}
+	if err := p.enough(size, reserve); err != nil {
+		p.spare = 0
+		return err
+	}
+	p.spare = spaceCheck
+	return nil
+}
+
+// enough refuses a write of so many bytes when there are not so many, and so many
+// to keep, or a 16th of the disk if that is less.
+func (p *space) enough(size int64, keep uint64) error {
 	usage, err := p.fs.GetDiskUsage(p.dir)
 	if err != nil {
 		return nil // not every file system tells; then the write itself will
 	}
-	left := min(reserve, usage.TotalBytes/16)
-	if usage.AvailBytes < left+uint64(size) {
-		p.spare = 0
-		return &diskFullError{fmt.Errorf("%d bytes are free in %s; this save needs %d, and %d are kept for the index", usage.AvailBytes, p.dir, size, left)}
+	keep = min(keep, usage.TotalBytes/16)
+	if usage.AvailBytes < keep+uint64(size) {
+		return &diskFullError{fmt.Errorf("%d bytes are free in %s; this needs %d, and %d are kept for the index: %w", usage.AvailBytes, p.dir, size, keep, syscall.ENOSPC)}
 	}
-	p.spare = spaceCheck
 	return nil
 }
 

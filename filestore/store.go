@@ -205,7 +205,9 @@ func (s *Store) release(well bool) error {
 			}
 			errs = append(errs, err)
 		}
-		errs = append(errs, s.index.db.Close())
+		if err := s.index.close(); !isDiskFull(err) {
+			errs = append(errs, err)
+		}
 	}
 	errs = append(errs, s.snapshots.close())
 	if well && s.index != nil {

@@ -13,8 +13,9 @@ import (
 )
 
 // saveGroup saves all at once, so that they are written and synced together. It
-// holds up the sync of a save made before them until all of them wait.
-func saveGroup(t testing.TB, p *process, s *Store, namespace string, first []aether.Event, saves ...[]aether.Event) []error {
+// holds up the sync of a save made before them until all of them wait. Function
+// then is called before they are written.
+func saveGroup(t testing.TB, p *process, s *Store, namespace string, first []aether.Event, then func(), saves ...[]aether.Event) []error {
 	t.Helper()
 	ctx := context.Background()
 	n, err := s.Namespace(ctx, namespace)
@@ -46,6 +47,7 @@ func saveGroup(t testing.TB, p *process, s *Store, namespace string, first []aet
 		wg.Go(func() { _, errs[i] = n.SaveEvents(ctx, events...) })
 		waitQueued(s, i+1)
 	}
+	then()
 	close(release)
 	wg.Wait()
 	return errs
@@ -95,7 +97,7 @@ func newGroups(t testing.TB, count int) *groups {
 			position += 3
 			acks = append(acks, ack{"a", name, position})
 		}
-		for _, err := range saveGroup(t, p, s, "a", first, saves...) {
+		for _, err := range saveGroup(t, p, s, "a", first, func() {}, saves...) {
 			if err != nil {
 				t.Fatal(err)
 			}

@@ -88,6 +88,7 @@ func TestReadFaults(t *testing.T) {
 		{`{"position":1,"position":1}`, `line 1: position is there twice`},
 		{`{"id":1}`, `line 1: id must be a string`},
 		{`{"id":"\ud800"}`, `line 1: id has half of a surrogate pair, as in "\ud800", which is no character`},
+		{`{"id":"\udc00"}`, `line 1: id has half of a surrogate pair, as in "\ud800", which is no character`},
 		{`{"id":"\udc00\ud800"}`, `line 1: id has half of a surrogate pair, as in "\ud800", which is no character`},
 		{`{"id":"\ud800\u0041"}`, `line 1: id has half of a surrogate pair, as in "\ud800", which is no character`},
 		{`{"version":0}`, `line 1: version is 0; versions start at 1`},
