@@ -13,9 +13,9 @@ import (
 // [CheckEvents].
 const (
 	MaxNameLength   = 255      // bytes of a namespace, of an ID, of a type and of each metadata text
-	MaxEventSize    = 1 << 20  // bytes of one event, by [Event.Size]
+	MaxEventSize    = 1 << 20  // bytes of one event, by [Event.Size], with the 36 of an ID that the store makes
 	MaxBatchEvents  = 1000     // events of one save
-	MaxBatchSize    = 16 << 20 // bytes of one save, by [Event.Size]
+	MaxBatchSize    = 16 << 20 // bytes of one save, likewise
 	MaxSnapshotSize = 16 << 20 // bytes of a snapshot's data
 )
 
@@ -44,7 +44,7 @@ func CheckEvents(events []Event) error {
 		if err := checkEvent(i, &events[i]); err != nil {
 			return err
 		}
-		total += events[i].Size()
+		total += savedSize(&events[i])
 	}
 	if total > MaxBatchSize {
 		return &InvalidError{Index: -1, Field: "events", Reason: fmt.Sprintf("have %d bytes together; one save takes at most %d", total, MaxBatchSize)}
@@ -53,6 +53,14 @@ func CheckEvents(events []Event) error {
 		return checkSequence(events)
 	}
 	return nil
+}
+
+// savedSize is the size of an event with the ID that it gets when it has none.
+func savedSize(e *Event) int {
+	if e.ID == "" {
+		return e.Size() + len("018f6a0e-7a35-7d3c-9d6e-2b1f0a4c5d6e")
+	}
+	return e.Size()
 }
 
 func checkEvent(index int, e *Event) error {
@@ -92,7 +100,7 @@ func checkEvent(index int, e *Event) error {
 			return bad("time", fmt.Sprintf("is in the year %d; years have at most four digits", year))
 		}
 	}
-	if size := e.Size(); size > MaxEventSize {
+	if size := savedSize(e); size > MaxEventSize {
 		return bad("data", fmt.Sprintf("makes the event %d bytes long; an event has at most %d", size, MaxEventSize))
 	}
 	if err := jsoncheck.Check(e.Data); err != nil {

@@ -23,7 +23,7 @@ func valid(change func(e *aether.Event)) aether.Event {
 
 // sized returns an event of exactly so many bytes.
 func sized(version aether.Version, size int) aether.Event {
-	e := valid(func(e *aether.Event) { e.Version = version })
+	e := valid(func(e *aether.Event) { e.Version, e.ID = version, fmt.Sprintf("id-%02d", version) })
 	e.Data = json.RawMessage(`"` + strings.Repeat("a", size-e.Size()+len(e.Data)-2) + `"`)
 	return e
 }
@@ -190,6 +190,8 @@ func TestNumbersAndData(t *testing.T) {
 
 		{"as large as allowed", func(e *aether.Event) { *e = sized(1, 1<<20) }, "", ""},
 		{"too large", func(e *aether.Event) { *e = sized(1, 1<<20+1) }, "data", "makes the event 1048577 bytes long; an event has at most 1048576"},
+		{"too large with the ID it will get", func(e *aether.Event) { *e = sized(1, 1<<20-30); e.ID = "" }, "data",
+			"makes the event 1048577 bytes long; an event has at most 1048576"},
 		{"too large with its texts", func(e *aether.Event) { *e = sized(1, 1<<20); e.Metadata.Traceparent = "t" }, "data",
 			"makes the event 1048577 bytes long; an event has at most 1048576"},
 	} {

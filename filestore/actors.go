@@ -20,17 +20,28 @@ func (s *Store) recentActors(namespace, kind string) []aether.Actor {
 			if kind != "" && aether.Kind(id) != kind {
 				continue
 			}
-			latest := a.latest()
-			for i := len(a.places) - 1; i >= 0 && !a.places[i].before(s.durable); i-- {
-				latest--
-			}
-			if latest >= a.first {
+			if latest := a.latestBefore(s.durable); latest > 0 {
 				actors = append(actors, aether.Actor{ID: id, Version: latest})
 			}
 		}
 	}
 	s.mu.RUnlock()
 	return mergeActors(nil, actors)
+}
+
+// recentVersion returns an actor's latest version as the index in memory has it, 0
+// when it has none of its events.
+func (s *Store) recentVersion(namespace, actorID string) aether.Version {
+	s.mu.RLock()
+	defer s.mu.RUnlock()
+	for _, r := range [...]*recent{s.recent, s.flushing} {
+		if a := r.actor(namespace, actorID); a != nil {
+			if latest := a.latestBefore(s.durable); latest > 0 {
+				return latest
+			}
+		}
+	}
+	return 0
 }
 
 // mergeActors returns the actors of both lists ordered by ID, each with its

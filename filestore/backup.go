@@ -23,7 +23,7 @@ const backupName = "backup.json"
 // left out, since they can be made again.
 func Backup(ctx context.Context, dir, dest string, options *Options) (Report, error) {
 	o := options.withDefaults()
-	report, err := copyLog(ctx, o, dir, dest)
+	report, err := copyLog(ctx, o, dir, dest, func(Report) error { return nil })
 	if err != nil {
 		return report, err
 	}
@@ -53,18 +53,21 @@ func Restore(ctx context.Context, backup, dir string, options *Options) (Report,
 	if err := json.NewDecoder(file).Decode(&want); err != nil {
 		return Report{}, &DamageError{File: path, Reason: err.Error()}
 	}
-	report, err := copyLog(ctx, o, backup, dir)
-	if err != nil {
-		return report, err
-	}
-	if report.Segments != want.Segments || report.Bytes != want.Bytes || report.Events != want.Events || !maps.Equal(report.Namespaces, want.Namespaces) {
-		return report, &DamageError{File: path, Reason: fmt.Sprintf("%d events in %d bytes were backed up, but %d in %d bytes are there", want.Events, want.Bytes, report.Events, report.Bytes)}
-	}
-	return report, nil
+	return copyLog(ctx, o, backup, dir, func(report Report) error {
+		if report.Segments != want.Segments || report.Bytes != want.Bytes || report.Events != want.Events || !maps.Equal(report.Namespaces, want.Namespaces) {
+			return &DamageError{File: path, Reason: fmt.Sprintf("%d events in %d bytes were backed up, but %d in %d bytes are there", want.Events, want.Bytes, report.Events, report.Bytes)}
+		}
+		return nil
+	})
 }
 
-// copyLog copies the whole saves of a log and verifies the copy.
-func copyLog(ctx context.Context, o *Options, from, to string) (Report, error) {
+// unfinished is the folder in which a copy is made. It is gone when the copy is
+// whole; where there is one, the store is none.
+const unfinished = "unfinished"
+
+// copyLog copies the whole saves of a log and verifies the copy. It puts the log
+// in its place last, when check has passed it.
+func copyLog(ctx context.Context, o *Options, from, to string, check func(Report) error) (Report, error) {
 	if names, err := o.fs.List(to); err == nil && len(names) > 0 {
 		return Report{}, fmt.Errorf("filestore: %s is not empty; copy to a folder that is empty or does not exist", to)
 	}
@@ -74,15 +77,16 @@ func copyLog(ctx context.Context, o *Options, from, to string) (Report, error) {
 		return Report{}, err
 	}
 	defer files.close()
-	folder := o.fs.PathJoin(to, logFolder)
-	if err := errors.Join(makeFolder(o.fs, to), makeFolder(o.fs, folder)); err != nil {
+	part := o.fs.PathJoin(to, unfinished)
+	folder := o.fs.PathJoin(part, logFolder)
+	if err := errors.Join(makeFolder(o.fs, to), makeFolder(o.fs, part), makeFolder(o.fs, folder)); err != nil {
 		return Report{}, err
 	}
 	progress := progressOf(o, "copy", files.list)
 	for _, file := range files.list {
 		size := file.size
 		if size == 0 {
-			if size, err = file.wholeSize(ctx); err == nil {
+			if size, err = file.wholeSize(ctx, segmentHeader); err == nil {
 				err = files.checkEnd(size)
 			}
 			if err != nil {
@@ -96,17 +100,30 @@ func copyLog(ctx context.Context, o *Options, from, to string) (Report, error) {
 	if err := syncFolder(o.fs, folder); err != nil {
 		return Report{}, err
 	}
-	return Verify(ctx, to, o)
+	report, err := Verify(ctx, part, o)
+	if err == nil {
+		err = check(report)
+	}
+	if err != nil {
+		return report, err
+	}
+	if err := o.fs.Rename(folder, o.fs.PathJoin(to, logFolder)); err != nil {
+		return report, fmt.Errorf("filestore: rename %s: %w", folder, err)
+	}
+	if err := o.fs.RemoveAll(part); err != nil {
+		return report, fmt.Errorf("filestore: remove %s: %w", part, err)
+	}
+	return report, syncFolder(o.fs, to)
 }
 
 // wholeSize returns where the last whole save of a segment ends that may be
-// written to meanwhile.
-func (f *segment) wholeSize(ctx context.Context) (int64, error) {
-	end, err := f.syncedSize()
+// written to meanwhile. It reads from an offset on and makes durable what it found.
+func (s *segment) wholeSize(ctx context.Context, from int64) (int64, error) {
+	info, err := s.file.Stat()
 	if err != nil {
-		return 0, err
+		return 0, fmt.Errorf("filestore: stat %s: %w", s.path, err)
 	}
-	scan := scanner{file: f.file, path: f.path, offset: segmentHeader, end: end}
+	scan := scanner{file: s.file, path: s.path, offset: from, end: info.Size()}
 	whole := scan.offset
 	for {
 		if err := ctx.Err(); err != nil {
@@ -114,11 +131,7 @@ func (f *segment) wholeSize(ctx context.Context) (int64, error) {
 		}
 		r, err := scan.next()
 		if isBroken(err) {
-			if scan.offset < end {
-				t := taker{file: f, broken: err, bad: scan.offset}
-				return whole, t.checkTorn(end)
-			}
-			return whole, nil
+			break
 		}
 		if err != nil {
 			return 0, err
@@ -127,10 +140,21 @@ func (f *segment) wholeSize(ctx context.Context) (int64, error) {
 			whole = scan.offset
 		}
 	}
+	if scan.offset < info.Size() {
+		t := taker{file: s, broken: errNoRecord, bad: scan.offset}
+		if err := t.checkTorn(info.Size()); err != nil {
+			return 0, err
+		}
+	}
+	// After it was read: what was read is then what is on disk.
+	if err := s.file.SyncData(); err != nil {
+		return 0, fmt.Errorf("filestore: sync %s: %w", s.path, err)
+	}
+	return whole, nil
 }
 
 // copyTo copies the first bytes of a segment to a new file, durably.
-func (f *segment) copyTo(ctx context.Context, fsys vfs.FS, path string, size int64, progress func(int64)) (err error) {
+func (s *segment) copyTo(ctx context.Context, fsys vfs.FS, path string, size int64, progress func(int64)) (err error) {
 	file, err := fsys.Create(path, segmentCategory)
 	if err != nil {
 		return fmt.Errorf("filestore: create %s: %w", path, err)
@@ -139,8 +163,8 @@ func (f *segment) copyTo(ctx context.Context, fsys vfs.FS, path string, size int
 	buf := make([]byte, 1<<20)
 	for offset := int64(0); offset < size; {
 		b := buf[:min(int64(len(buf)), size-offset)]
-		if n, err := f.file.ReadAt(b, offset); n < len(b) {
-			return fmt.Errorf("filestore: read %s: %w", f.path, errors.Join(err, io.ErrUnexpectedEOF))
+		if n, err := s.file.ReadAt(b, offset); n < len(b) {
+			return fmt.Errorf("filestore: read %s: %w", s.path, errors.Join(err, io.ErrUnexpectedEOF))
 		}
 		if _, err := file.Write(b); err != nil {
 			return fmt.Errorf("filestore: write %s: %w", path, err)

@@ -66,7 +66,13 @@ func (s *Store) looks(path string) (checkedFile, error) {
 
 // saveChecked notes how the files look that were checked, or written, since the
 // store was opened: the index and the segments before the end of the log.
-func (s *Store) saveChecked(end place) error {
+func (s *Store) saveChecked(end place) {
+	if err := s.writeChecked(end); err != nil {
+		s.options.Logger.Warn("filestore: the next open will check more than it had to", "folder", s.dir, "error", err)
+	}
+}
+
+func (s *Store) writeChecked(end place) error {
 	checked := checkedFiles{logEnd{end.segment, end.offset}, make(map[string]checkedFile)}
 	paths, err := s.tables()
 	if err != nil {
@@ -89,10 +95,7 @@ func (s *Store) saveChecked(end place) error {
 	if err != nil {
 		return err
 	}
-	if err := writeFile(s.fs, s.fs.PathJoin(s.dir, checkedName), text); err != nil && !isDiskFull(err) {
-		return err
-	}
-	return nil
+	return writeFile(s.fs, s.fs.PathJoin(s.dir, checkedName), text)
 }
 
 // unchecked returns those paths whose files do not look as when they were checked.
@@ -155,18 +158,18 @@ func (s *Store) checkSealed(ctx context.Context) error {
 }
 
 // checkSum compares a sealed segment with the checksum in its seal.
-func (f *segment) checkSum(ctx context.Context, progress func(int64)) error {
-	seal, err := f.readSeal()
+func (s *segment) checkSum(ctx context.Context, progress func(int64)) error {
+	seal, err := s.readSeal()
 	if err != nil {
 		return err
 	}
 	buf := make([]byte, 1<<20)
 	var sum uint32
-	for offset := int64(0); offset < f.size-sealLength; {
-		want := min(int64(len(buf)), f.size-sealLength-offset)
-		n, err := f.file.ReadAt(buf[:want], offset)
+	for offset := int64(0); offset < s.size-sealLength; {
+		want := min(int64(len(buf)), s.size-sealLength-offset)
+		n, err := s.file.ReadAt(buf[:want], offset)
 		if int64(n) < want {
-			return fmt.Errorf("filestore: read %s: %w", f.path, errors.Join(err, io.ErrUnexpectedEOF))
+			return fmt.Errorf("filestore: read %s: %w", s.path, errors.Join(err, io.ErrUnexpectedEOF))
 		}
 		sum = crc32.Update(sum, castagnoli, buf[:want])
 		offset += want
@@ -178,16 +181,16 @@ func (f *segment) checkSum(ctx context.Context, progress func(int64)) error {
 	if sum == seal.sealSum() {
 		return nil
 	}
-	return f.findDamage()
+	return s.findDamage()
 }
 
 // findDamage says where the first bad record of a damaged sealed segment is.
-func (f *segment) findDamage() error {
-	scan := scanner{file: f.file, path: f.path, offset: segmentHeader, end: f.size}
+func (s *segment) findDamage() error {
+	scan := scanner{file: s.file, path: s.path, offset: segmentHeader, end: s.size}
 	for {
 		_, err := scan.next()
 		if isBroken(err) {
-			return f.damage(scan.offset, "%v", err)
+			return s.damage(scan.offset, "%v", err)
 		}
 		if err != nil {
 			return err

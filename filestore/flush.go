@@ -32,6 +32,9 @@ type frozen struct {
 func (s *Store) flush() {
 	defer s.done.Done()
 	filling, err := s.filter.fill(s.index.db)
+	if err != nil {
+		s.options.Logger.Warn("filestore: no filter, so saves take longer", "folder", s.dir, "error", err)
+	}
 	for more := err == nil; more; {
 		select {
 		case f, ok := <-s.freezes:
@@ -55,7 +58,7 @@ func (s *Store) move(f frozen) {
 	err := s.index.write(f.recent, s.id, f.end)
 	if err == nil {
 		// So that not much is read again when the process is killed.
-		err = s.saveChecked(f.end)
+		s.saveChecked(f.end)
 	}
 	for key := range f.recent.ids {
 		s.filter.add(key)

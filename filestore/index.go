@@ -5,6 +5,7 @@ import (
 	"errors"
 	"fmt"
 	"log/slog"
+	"math"
 	"strings"
 
 	"github.com/aether-es/aether"
@@ -226,7 +227,7 @@ func (x *index) places(to []place, namespace, actorID string, from aether.Versio
 	defer iter.Close()
 	// The chunk that has the version begins at it or before it. The first chunk is
 	// found without turning the iterator, which takes as long as a second search.
-	if from <= 1 || !iter.SeekLT(numberKey(uint64(from)+1, keyPlaces, namespace, actorID)) {
+	if from <= 1 || from == math.MaxUint64 || !iter.SeekLT(numberKey(uint64(from)+1, keyPlaces, namespace, actorID)) {
 		iter.First()
 	}
 	const enough = 4 * chunkEvents
@@ -237,7 +238,7 @@ func (x *index) places(to []place, namespace, actorID string, from aether.Versio
 			return to, false, err
 		}
 		if first < from {
-			skip := min(int(from-first), len(to)-start)
+			skip := int(min(from-first, aether.Version(len(to)-start)))
 			to = append(to[:start], to[start+skip:]...)
 		}
 	}

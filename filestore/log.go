@@ -148,7 +148,9 @@ func (c *cursor) record() (record, error) {
 		case err != nil:
 			return nil, err
 		case r.isSeal():
-			c.enterSegment(c.segment.number+1, segmentHeader)
+			if err := c.enterSegment(c.segment.number+1, segmentHeader); err != nil {
+				return nil, err
+			}
 		case string(r.namespace()) != c.namespace.name:
 			c.strange += len(r)
 		case r.position() > c.next:
@@ -175,21 +177,25 @@ func (c *cursor) locate() error {
 	ok = ok && m.position <= c.next
 	switch {
 	case c.segment == nil && !ok:
-		c.enterSegment(1, segmentHeader)
+		return c.enterSegment(1, segmentHeader)
 	case c.segment == nil || ok && place.before(place{segment: c.segment.number, offset: uint32(c.scan.offset)}, m.place):
-		c.enterSegment(m.place.segment, int64(m.place.offset))
+		return c.enterSegment(m.place.segment, int64(m.place.offset))
 	}
 	return nil
 }
 
-func (c *cursor) enterSegment(number uint32, offset int64) {
+func (c *cursor) enterSegment(number uint32, offset int64) error {
 	s := c.namespace.store.segments.get(number)
+	if s == nil {
+		return &DamageError{File: segmentName(number), Reason: "the file is missing"}
+	}
 	if c.segment == s {
 		c.scan.jump(offset, c.scan.end)
-		return
+		return nil
 	}
 	c.segment = s
 	c.scan = scanner{file: s.file, path: s.path, offset: offset, end: offset, buf: c.scan.buf}
+	return nil
 }
 
 // advance finds out how far the segment can be read now.

@@ -95,9 +95,8 @@ func (n *namespace) GetLatestVersion(ctx context.Context, actorID string) (aethe
 		return 0, err
 	}
 	defer s.leave()
-	first, places := s.recentPlaces(n.name, actorID, 0)
-	if len(places) > 0 {
-		return first + aether.Version(len(places)) - 1, nil
+	if latest := s.recentVersion(n.name, actorID); latest > 0 {
+		return latest, nil
 	}
 	return s.index.latestVersion(n.name, actorID)
 }
@@ -116,7 +115,7 @@ func (s *Store) recentPlaces(namespace, actorID string, from aether.Version) (ae
 		}
 		skip := 0
 		if from > a.first {
-			skip = min(int(from-a.first), len(a.places))
+			skip = int(min(from-a.first, aether.Version(len(a.places))))
 		}
 		end := len(a.places)
 		for end > skip && !a.places[end-1].before(s.durable) {

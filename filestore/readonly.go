@@ -6,6 +6,7 @@ import (
 	"iter"
 	"maps"
 	"slices"
+	"sync"
 	"time"
 
 	"github.com/aether-es/aether"
@@ -24,6 +25,7 @@ type ReadOnly struct {
 	dir     string
 	options *Options
 	closed  chan struct{}
+	closing sync.Mutex
 }
 
 var _ aether.Engine = (*ReadOnly)(nil)
@@ -85,6 +87,8 @@ func (r *ReadOnly) Namespaces(ctx context.Context) ([]string, error) {
 
 // Close ends the followers with [aether.ErrClosed].
 func (r *ReadOnly) Close() error {
+	r.closing.Lock()
+	defer r.closing.Unlock()
 	select {
 	case <-r.closed:
 		return aether.ErrClosed
@@ -114,7 +118,7 @@ func (r *ReadOnly) scan(ctx context.Context, w *walker, visit func(record) bool)
 		}
 		end := file.size
 		if file == files.last() {
-			if end, err = file.syncedSize(); err != nil {
+			if end, err = file.wholeSize(ctx, w.offset); err != nil {
 				return err
 			}
 		}
@@ -124,19 +128,6 @@ func (r *ReadOnly) scan(ctx context.Context, w *walker, visit func(record) bool)
 		}
 	}
 	return files.checkEnd(w.offset)
-}
-
-// syncedSize returns the size of a segment that is being written to, having made
-// so much of it durable.
-func (f *segment) syncedSize() (int64, error) {
-	info, err := f.file.Stat()
-	if err != nil {
-		return 0, fmt.Errorf("filestore: stat %s: %w", f.path, err)
-	}
-	if err := f.file.SyncData(); err != nil {
-		return 0, fmt.Errorf("filestore: sync %s: %w", f.path, err)
-	}
-	return info.Size(), nil
 }
 
 func (r *ReadOnly) scanSegment(ctx context.Context, w *walker, file *segment, end int64, visit func(record) bool) (bool, error) {
@@ -149,13 +140,9 @@ func (r *ReadOnly) scanSegment(ctx context.Context, w *walker, file *segment, en
 		rec, err := scan.next()
 		switch {
 		case isBroken(err) && scan.offset >= end && len(held) == 0:
-			return true, nil // behind the seal, which was the end before
-		case isBroken(err) && file.size == 0:
-			// The end of what is written so far.
-			t := taker{file: file, broken: err, bad: scan.offset}
-			return true, t.checkTorn(end)
+			return true, nil // the end of what is there so far
 		case isBroken(err):
-			return false, file.damage(scan.offset, "the segment should go on to byte %d: %v", file.size, err)
+			return false, file.damage(scan.offset, "the segment should go on to byte %d: %v", end, err)
 		case err != nil:
 			return false, err
 		case rec.isSeal():

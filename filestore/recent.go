@@ -38,6 +38,18 @@ func (a *recentActor) latest() aether.Version {
 	return a.first + aether.Version(len(a.places)) - 1
 }
 
+// latestBefore is latest among the events before a place, 0 when there is none.
+func (a *recentActor) latestBefore(end place) aether.Version {
+	n := len(a.places)
+	for n > 0 && !a.places[n-1].before(end) {
+		n--
+	}
+	if n == 0 {
+		return 0
+	}
+	return a.first + aether.Version(n) - 1
+}
+
 // mark says where the event of a position is. There is one at least every
 // markEvery bytes of the log in which its namespace has events.
 type mark struct {

@@ -187,6 +187,10 @@ func openSegments(fsys vfs.FS, dir string) (l *segments, unborn bool, err error)
 			_ = opened.close()
 		}
 	}(l)
+	part := fsys.PathJoin(dir, unfinished)
+	if _, err := fsys.Stat(part); err == nil {
+		return nil, false, &DamageError{File: part, Reason: "a backup or restore into this folder was not finished; delete the folder and do it again"}
+	}
 	folder := fsys.PathJoin(dir, logFolder)
 	names, err := fsys.List(folder)
 	if errors.Is(err, fs.ErrNotExist) {

