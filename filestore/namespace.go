@@ -72,8 +72,14 @@ func (n *namespace) SaveEvents(ctx context.Context, events ...aether.Event) (aet
 
 // findPosition returns the highest position of events that were saved before.
 func (n *namespace) findPosition(ctx context.Context, events []aether.Event) (aether.Position, error) {
+	// Positions grow with versions, so an actor's last event has its highest.
 	var highest aether.Position
-	for i := range events {
+	seen := make(map[string]bool)
+	for i := len(events) - 1; i >= 0; i-- {
+		if seen[events[i].ActorID] {
+			continue
+		}
+		seen[events[i].ActorID] = true
 		for e, err := range n.GetEvents(ctx, events[i].ActorID, events[i].Version-1) {
 			if err != nil {
 				return 0, err

@@ -28,6 +28,7 @@ type reader struct {
 	onDisk    bool    // the index on disk may have more, which come before newest
 	newest    []place // from the index in memory, as it was when reading began
 	first     aether.Version
+	size      int // of the last page: they begin small, for those who want few events
 	buf       []byte
 	space     slab
 }
@@ -62,11 +63,12 @@ func (p *reader) page(s *Store) ([]aether.Event, error) {
 func (p *reader) read(files *segments) ([]aether.Event, error) {
 	var events []aether.Event
 	bytes := 0
+	p.size = min(max(8*p.size, 8), maxPage)
 	if len(p.places) > 0 {
-		events = make([]aether.Event, 0, min(len(p.places), maxPage))
+		events = make([]aether.Event, 0, min(len(p.places), p.size))
 	}
-	for len(p.places) > 0 && len(events) < maxPage && bytes < maxRead {
-		run := p.neighbours(maxPage - len(events))
+	for len(p.places) > 0 && len(events) < p.size && bytes < maxRead {
+		run := p.neighbours(p.size - len(events))
 		first, last := p.places[0], p.places[run-1]
 		size := int(last.end() - first.offset)
 		if cap(p.buf) < size {

@@ -112,8 +112,8 @@ func (t *taker) read(ctx context.Context, start, end int64, progress func(int64)
 			return err
 		}
 		held, places = held[:0], places[:0]
+		progress(scan.offset - t.end)
 		t.end, t.group = scan.offset, offset-int64(r.back())
-		progress(int64(len(r)))
 		if err := ctx.Err(); err != nil {
 			return err
 		}
