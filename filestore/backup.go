@@ -82,7 +82,7 @@ func copyLog(ctx context.Context, o *Options, from, to string, check func(Report
 	if err := errors.Join(makeFolder(o.fs, to), makeFolder(o.fs, part), makeFolder(o.fs, folder)); err != nil {
 		return Report{}, err
 	}
-	progress := progressOf(o, "copy", files.list)
+	progress, finish := progressOf(o, "copy", files.list)
 	for _, file := range files.list {
 		size := file.size
 		if size == 0 {
@@ -97,6 +97,7 @@ func copyLog(ctx context.Context, o *Options, from, to string, check func(Report
 			return Report{}, err
 		}
 	}
+	finish()
 	if err := syncFolder(o.fs, folder); err != nil {
 		return Report{}, err
 	}

@@ -4,6 +4,7 @@ import (
 	"bytes"
 	"context"
 	"crypto/rand"
+	"encoding/hex"
 	"encoding/json"
 	"errors"
 	"fmt"
@@ -33,6 +34,7 @@ type checkedFiles struct {
 }
 
 type logEnd struct {
+	Store   string `json:"store"`
 	Segment uint32 `json:"segment"`
 	Size    uint32 `json:"size"`
 }
@@ -73,10 +75,13 @@ func (s *Store) saveChecked(end place) {
 }
 
 func (s *Store) writeChecked(end place) error {
-	checked := checkedFiles{logEnd{end.segment, end.offset}, make(map[string]checkedFile)}
-	paths, err := s.tables()
-	if err != nil {
-		return err
+	checked := checkedFiles{logEnd{hex.EncodeToString(s.id[:]), end.segment, end.offset}, make(map[string]checkedFile)}
+	var paths []string
+	if !s.index.fs.corrupt.Load() { // else the next Open shall look at all of it
+		var err error
+		if paths, err = s.tables(); err != nil {
+			return err
+		}
 	}
 	for number := uint32(1); number < end.segment; number++ {
 		paths = append(paths, s.segments.get(number).path)
@@ -148,12 +153,13 @@ func (s *Store) checkSealed(ctx context.Context) error {
 	for _, path := range todo {
 		files = append(files, byPath[path])
 	}
-	progress := progressOf(s.options, "check", files)
+	progress, finish := progressOf(s.options, "check", files)
 	for _, file := range files {
 		if err := file.checkSum(ctx, progress); err != nil {
 			return err
 		}
 	}
+	finish()
 	return nil
 }
 
@@ -342,8 +348,8 @@ func (x *index) close() error {
 }
 
 // progressOf returns a function that is told of bytes done, out of those of files,
-// and passes them on now and then.
-func progressOf(o *Options, step string, files []*segment) func(int64) {
+// and passes them on now and then, and one to be called when all are done.
+func progressOf(o *Options, step string, files []*segment) (add func(int64), finish func()) {
 	p := Progress{Step: step}
 	for _, file := range files {
 		if info, err := file.file.Stat(); err == nil {
@@ -351,10 +357,15 @@ func progressOf(o *Options, step string, files []*segment) func(int64) {
 		}
 	}
 	var told int64
-	return func(n int64) {
-		p.Done += n
-		if p.Done-told >= 8<<20 || p.Done == p.Total {
+	add = func(n int64) {
+		p.Done = min(p.Done+n, p.Total) // a file may have grown
+		if p.Done-told >= 8<<20 {
 			told = p.Done
+			o.Progress(p)
+		}
+	}
+	return add, func() {
+		if p.Done = p.Total; p.Total > 0 {
 			o.Progress(p)
 		}
 	}

@@ -148,6 +148,7 @@ type process struct {
 	hooks atomic.Pointer[hooks]
 	usage atomic.Pointer[vfs.DiskUsage]
 	dead  atomic.Bool
+	read  atomic.Int64 // bytes
 
 	mu    sync.Mutex
 	locks []io.Closer
@@ -383,7 +384,9 @@ func (f *processFile) ReadAt(b []byte, offset int64) (int, error) {
 	if f.process.dead.Load() {
 		return 0, errKilled
 	}
-	return f.File.ReadAt(b, offset)
+	n, err := f.File.ReadAt(b, offset)
+	f.process.read.Add(int64(n))
+	return n, err
 }
 
 func (f *processFile) write(b []byte, offset int64, write func([]byte) (int, error)) (n int, err error) {

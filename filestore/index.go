@@ -62,6 +62,7 @@ func pebbleOptions(fsys *pebbleFS, path string, logger *slog.Logger) *pebble.Opt
 	options.EventListener = &pebble.EventListener{
 		BackgroundError: func(err error) { logger.Warn("filestore: Pebble", "folder", path, "error", err) },
 		DataCorruption: func(info pebble.DataCorruptionInfo) {
+			fsys.corrupt.Store(true)
 			logger.Error("filestore: Pebble", "folder", path, "damage", info)
 		},
 	}
@@ -142,7 +143,7 @@ func (x *index) getUvarint(key []byte) (uint64, error) {
 
 func indexError(err error) error {
 	if pebble.IsCorruptionError(err) {
-		return fmt.Errorf("filestore: index: %w; close the store, delete its folder %s and open it again", err, indexFolder)
+		return fmt.Errorf("filestore: index: %w; close the store and open it again", err)
 	}
 	return fmt.Errorf("filestore: index: %w", err)
 }

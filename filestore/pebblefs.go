@@ -28,6 +28,7 @@ type pebbleFS struct {
 	notify  func()      // is called when the disk is full, and at the failure
 	patient atomic.Bool // wait for space
 	waiting atomic.Bool // for space
+	corrupt atomic.Bool // Pebble has come upon damage
 
 	mu     sync.Mutex
 	cause  error         // the failure

@@ -18,7 +18,7 @@ func (s *Store) replay(ctx context.Context, from place) error {
 		return last.damage(0, "segments after it are missing: the index knows events of segment %d%s", from.segment, olderCopy)
 	}
 	todo := s.segments.list[max(1, from.segment)-1:]
-	progress := progressOf(s.options, "index", todo)
+	progress, finish := progressOf(s.options, "index", todo)
 	for _, file := range todo {
 		t := taker{store: s, file: file, from: segmentHeader}
 		if file.number == from.segment {
@@ -37,6 +37,7 @@ func (s *Store) replay(ctx context.Context, from place) error {
 			return err
 		}
 	}
+	finish()
 	for _, n := range s.namespaces {
 		n.latest = n.staged
 	}

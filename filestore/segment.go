@@ -2,6 +2,7 @@ package filestore
 
 import (
 	"encoding/binary"
+	"encoding/hex"
 	"errors"
 	"fmt"
 	"hash/crc32"
@@ -225,6 +226,9 @@ func openSegments(fsys vfs.FS, dir string) (l *segments, unborn bool, err error)
 		}
 		if err != nil {
 			return nil, false, err
+		}
+		if i == 0 && l.known.Store != hex.EncodeToString(s.store[:]) {
+			l.known = logEnd{} // that was another store
 		}
 		if err = l.checkChain(s); err != nil {
 			return nil, false, err

@@ -141,7 +141,7 @@ func TestTornGroup(t *testing.T) {
 	random := newRandom(t)
 	g := newGroups(t, 3)
 	start, end := g.ends[len(g.ends)-2], g.ends[len(g.ends)-1]
-	rounds := 60
+	rounds := 30
 	if *allFlag {
 		rounds = 2000
 	}

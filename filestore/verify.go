@@ -41,12 +41,13 @@ func Verify(ctx context.Context, dir string, options *Options) (Report, error) {
 		return Report{}, err
 	}
 	defer files.close()
-	progress := progressOf(v.options, "verify", files.list)
+	progress, finish := progressOf(v.options, "verify", files.list)
 	for _, file := range files.list {
 		if err := v.segment(ctx, file, progress); err != nil {
 			return v.report, err
 		}
 	}
+	finish()
 	return v.report, files.checkEnd(v.end)
 }
 
