@@ -37,6 +37,11 @@ type EventStore interface {
 	// has none.
 	GetLatestVersion(ctx context.Context, actorID string) (Version, error)
 
+	// GetEventVersion returns the version at which an actor has the event of an ID,
+	// 0 when it has none of that ID. So a caller learns whether something it saved,
+	// at any earlier time, is there.
+	GetEventVersion(ctx context.Context, actorID, eventID string) (Version, error)
+
 	// GetActors yields the actors of a kind, of every kind when it is empty, with
 	// their latest versions, ordered by the bytes of their IDs.
 	GetActors(ctx context.Context, kind string) iter.Seq2[Actor, error]

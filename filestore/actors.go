@@ -44,6 +44,23 @@ func (s *Store) recentVersion(namespace, actorID string) aether.Version {
 	return 0
 }
 
+// recentEvent returns the version of an event that the index in memory knows, 0
+// when the event is not durable yet.
+func (s *Store) recentEvent(namespace, actorID string, key eventKey) (version aether.Version, known bool) {
+	s.mu.RLock()
+	defer s.mu.RUnlock()
+	for _, r := range [...]*recent{s.recent, s.flushing} {
+		if version := r.version(key); version != 0 {
+			a := r.actor(namespace, actorID)
+			if !a.places[version-a.first].before(s.durable) {
+				version = 0
+			}
+			return version, true
+		}
+	}
+	return 0, false
+}
+
 // mergeActors returns the actors of both lists ordered by ID, each with its
 // latest version.
 func mergeActors(a, b []aether.Actor) []aether.Actor {

@@ -107,6 +107,26 @@ func (n *namespace) GetLatestVersion(ctx context.Context, actorID string) (aethe
 	return s.index.latestVersion(n.name, actorID)
 }
 
+// GetEventVersion is described at [aether.EventStore].
+func (n *namespace) GetEventVersion(ctx context.Context, actorID, eventID string) (aether.Version, error) {
+	if err := aether.CheckActorID(actorID); err != nil {
+		return 0, err
+	}
+	s := n.store
+	if err := s.enter(ctx); err != nil {
+		return 0, err
+	}
+	defer s.leave()
+	if len(eventID) > aether.MaxNameLength {
+		return 0, nil
+	}
+	key := s.index.hash.event(n.name, actorID, eventID)
+	if version, known := s.recentEvent(n.name, actorID, key); known {
+		return version, nil
+	}
+	return s.eventOnDisk(key)
+}
+
 // recentPlaces returns the places of those durable events of an actor that the
 // index in memory has, from a version on, and the version of the first.
 func (s *Store) recentPlaces(namespace, actorID string, from aether.Version) (aether.Version, []place) {

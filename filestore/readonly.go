@@ -245,6 +245,18 @@ func (n *readOnlyNamespace) GetLatestVersion(ctx context.Context, actorID string
 	return latest, err
 }
 
+func (n *readOnlyNamespace) GetEventVersion(ctx context.Context, actorID, eventID string) (aether.Version, error) {
+	for e, err := range n.GetEvents(ctx, actorID, 0) {
+		if err != nil {
+			return 0, err
+		}
+		if e.ID == eventID {
+			return e.Version, nil
+		}
+	}
+	return 0, nil
+}
+
 func (n *readOnlyNamespace) GetActors(ctx context.Context, kind string) iter.Seq2[aether.Actor, error] {
 	return func(yield func(aether.Actor, error) bool) {
 		latest := make(map[string]aether.Version)

@@ -116,6 +116,21 @@ func (n *namespace) GetLatestVersion(ctx context.Context, actorID string) (aethe
 	return n.latest(actorID), nil
 }
 
+func (n *namespace) GetEventVersion(ctx context.Context, actorID, eventID string) (aether.Version, error) {
+	if err := aether.CheckActorID(actorID); err != nil {
+		return 0, err
+	}
+	n.store.mu.RLock()
+	defer n.store.mu.RUnlock()
+	if err := n.store.ready(ctx); err != nil {
+		return 0, err
+	}
+	if a := n.actors[actorID]; a != nil {
+		return a.ids[eventID], nil
+	}
+	return 0, nil
+}
+
 func (n *namespace) latest(actorID string) aether.Version {
 	return aether.Version(len(n.positions(actorID, 0)))
 }

@@ -58,6 +58,7 @@ func closedCalls(ctx context.Context, t *testing.T, s *subject) {
 		"Namespace, new":    func() error { _, err := s.engine.Namespace(ctx, "new"); return err },
 		"Namespaces":        func() error { _, err := s.engine.Namespaces(ctx); return err },
 		"SaveEvents":        func() error { _, err := store.SaveEvents(ctx, newEvent("room/1", 4)); return err },
+		"GetEventVersion":   func() error { _, err := store.GetEventVersion(ctx, "room/1", "x"); return err },
 		"GetLatestVersion":  func() error { _, err := store.GetLatestVersion(ctx, "room/1"); return err },
 		"GetLatestPosition": func() error { _, err := store.GetLatestPosition(ctx); return err },
 	}

@@ -46,6 +46,9 @@ func doneContextReads(ctx context.Context, t *testing.T, s *subject) {
 		if _, err := store.GetLatestVersion(done, "room/1"); !errors.Is(err, want) {
 			t.Errorf("GetLatestVersion: %v, want %v", err, want)
 		}
+		if _, err := store.GetEventVersion(done, "room/1", "x"); !errors.Is(err, want) {
+			t.Errorf("GetEventVersion: %v, want %v", err, want)
+		}
 		if _, err := store.GetLatestPosition(done); !errors.Is(err, want) {
 			t.Errorf("GetLatestPosition: %v, want %v", err, want)
 		}

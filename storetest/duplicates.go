@@ -2,6 +2,7 @@ package storetest
 
 import (
 	"context"
+	"strings"
 	"testing"
 
 	"github.com/aether-es/aether"
@@ -14,6 +15,7 @@ func duplicatePromises() []promise {
 		{"a duplicate among several events writes nothing", duplicateAmongSeveral},
 		{"an ID twice in one save is a duplicate", duplicateWithinSave},
 		{"the same ID on another actor is another event", sameIDOtherActor},
+		{"the version of an event is found by its ID", versionByID},
 		{"the same ID in another namespace is another event", sameIDOtherNamespace},
 	}
 }
@@ -73,6 +75,30 @@ func duplicateWithinSave(ctx context.Context, t *testing.T, s *subject) {
 	_, err := store.SaveEvents(ctx, first, newEvent("room/1", 2), again(first, 3))
 	expectDuplicate(t, err, aether.DuplicateError{ActorID: "room/1", EventID: first.ID, Tried: 3, Version: 1})
 	expectStore(ctx, t, store, nil)
+}
+
+func versionByID(ctx context.Context, t *testing.T, s *subject) {
+	store := s.store(ctx, t, "test")
+	saved := save(ctx, t, store, newEvents("room/1", 1, 3)...)
+	other := newEvent("room/2", 1)
+	other.ID = saved[2].ID
+	save(ctx, t, store, other)
+	expect := func(store aether.EventStore, actorID, eventID string, want aether.Version) {
+		t.Helper()
+		if got, err := store.GetEventVersion(ctx, actorID, eventID); err != nil || got != want {
+			t.Errorf("GetEventVersion(%q, %q): %d, %v; want %d", actorID, eventID, got, err, want)
+		}
+	}
+	for _, e := range saved {
+		expect(store, "room/1", e.ID, e.Version)
+	}
+	expect(store, "room/2", saved[2].ID, 1)
+	expect(store, "room/2", saved[0].ID, 0)
+	expect(store, "room/3", saved[0].ID, 0)
+	expect(store, "room/1", saved[0].ID+"x", 0)
+	expect(store, "room/1", "", 0)
+	expect(store, "room/1", strings.Repeat("x", 10*aether.MaxNameLength), 0)
+	expect(s.store(ctx, t, "other"), "room/1", saved[0].ID, 0)
 }
 
 func sameIDOtherActor(ctx context.Context, t *testing.T, s *subject) {

@@ -85,6 +85,9 @@ func expectStore(ctx context.Context, t *testing.T, store aether.EventStore, wan
 
 	streams := make(map[string][]aether.Event)
 	for i := range want {
+		if got, err := store.GetEventVersion(ctx, want[i].ActorID, want[i].ID); err != nil || got != want[i].Version {
+			t.Fatalf("GetEventVersion(%q, %q): %d, %v; want %d", want[i].ActorID, want[i].ID, got, err, want[i].Version)
+		}
 		streams[want[i].ActorID] = append(streams[want[i].ActorID], want[i])
 	}
 	var actors []aether.Actor

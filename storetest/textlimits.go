@@ -106,6 +106,10 @@ func badActorIDsRead(ctx context.Context, t *testing.T, s *subject) {
 		if wrong := invalid(err, -1, "actorId"); wrong != "" {
 			t.Errorf("GetLatestVersion(%q): %s", id, wrong)
 		}
+		_, err = store.GetEventVersion(ctx, id, "x")
+		if wrong := invalid(err, -1, "actorId"); wrong != "" {
+			t.Errorf("GetEventVersion(%q): %s", id, wrong)
+		}
 		events, err := collect(store.GetEvents(ctx, id, 0))
 		if wrong := invalid(err, -1, "actorId"); wrong != "" || len(events) > 0 {
 			t.Errorf("GetEvents(%q): %d events, %s", id, len(events), wrong)
