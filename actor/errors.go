@@ -1,0 +1,62 @@
+package actor
+
+import (
+	"errors"
+	"fmt"
+
+	"github.com/aether-es/aether"
+)
+
+// ErrBusy: the mailbox of the actor is full, and the command has not been taken.
+// It may be sent again later.
+var ErrBusy = errors.New("actor: busy: too many commands wait for this actor; try again later")
+
+// UnknownError says that the store failed while the events of a command were being
+// saved, or that the caller did not wait for the end of it: the command may or may
+// not have been carried out. The same command with the same ID finds out.
+type UnknownError struct {
+	ActorID   string
+	CommandID string
+	Err       error
+}
+
+func (e *UnknownError) Error() string {
+	return fmt.Sprintf("actor: %s: it is not known whether the command %q was carried out; send it again with the same ID: %v",
+		e.ActorID, e.CommandID, e.Err)
+}
+
+// Unwrap returns what went wrong.
+func (e *UnknownError) Unwrap() error { return e.Err }
+
+// PanicError says that a function of the decider panicked. The command has
+// not been carried out.
+type PanicError struct {
+	ActorID string
+	Value   any
+	Stack   []byte
+}
+
+func (e *PanicError) Error() string {
+	return fmt.Sprintf("actor: %s: the decider panicked: %v\n%s", e.ActorID, e.Value, e.Stack)
+}
+
+// loadError says that an actor's events cannot be read.
+func loadError(actorID string, err error) error {
+	return fmt.Errorf("actor: load %s: %w", actorID, err)
+}
+
+// outrun says that others were faster every time.
+func outrun(actorID string, attempts int, err error) error {
+	return fmt.Errorf("actor: %s: gave up after %d attempts, others were faster each time: %w", actorID, attempts, err)
+}
+
+func tooMuch(format string, limit int) error {
+	return &aether.InvalidError{Index: -1, Field: "events", Reason: fmt.Sprintf(format, limit)}
+}
+
+func badCommandID(id string) error {
+	if len(id) > MaxCommandID {
+		return &aether.InvalidError{Index: -1, Field: "commandId", Reason: fmt.Sprintf("has %d bytes; at most %d", len(id), MaxCommandID)}
+	}
+	return nil
+}

@@ -1,0 +1,64 @@
+package actor
+
+import (
+	"context"
+
+	"github.com/aether-es/aether"
+)
+
+// load makes the state of an actor from its snapshot and the events since, or from
+// all of its events.
+func (h *Host[S, C, E]) load(ctx context.Context, c *cell[S, C, E]) error {
+	var found snapshot[S]
+	if h.keeper != nil {
+		found = h.keeper.get(ctx, c.id)
+	}
+	if found.version > 0 {
+		ok, err := h.replay(ctx, c, found)
+		if ok || err != nil {
+			return err
+		}
+		found.useless = true
+	}
+	_, err := h.replay(ctx, c, snapshot[S]{useless: found.useless})
+	return err
+}
+
+// replay makes the state from a snapshot, if that has a version, and the events
+// since. It returns false when the snapshot is not of these events: it is ahead of
+// them, or of another history, where the store was restored from a backup.
+func (h *Host[S, C, E]) replay(ctx context.Context, c *cell[S, C, E], from snapshot[S]) (bool, error) {
+	c.loaded, c.version, c.position, c.lastID = false, 0, 0, ""
+	c.kept, c.useless = from.version, from.useless
+	after := aether.Version(0)
+	if from.version > 0 {
+		c.state = from.state
+		after = from.version - 1 // the event of that version proves the snapshot
+	} else {
+		c.state = h.decider.Initial(c.id)
+	}
+	for e, err := range h.store.GetEvents(ctx, c.id, after) {
+		if err != nil {
+			return false, loadError(c.id, err)
+		}
+		if from.version > 0 && e.Version == from.version {
+			if e.ID != from.eventID {
+				return false, nil
+			}
+		} else {
+			value, err := h.decider.Events.Decode(e)
+			if err == nil {
+				err = callEvolve(&h.decider, c, []E{value})
+			}
+			if err != nil {
+				return false, loadError(c.id, err)
+			}
+		}
+		c.version, c.position, c.lastID = e.Version, e.Position, e.ID
+	}
+	if c.version < from.version {
+		return false, nil
+	}
+	c.loaded = true
+	return true, nil
+}
