@@ -98,6 +98,10 @@ var archModules = []struct{ path, importers, why string }{
 		"the keys of event IDs in the index, which nobody may be able to forge"},
 	{"golang.org/x/sys", "apps/internal/bench",
 		"fdatasync, for the bare file that the engine is measured against"},
+	{"github.com/anishathalye/porcupine", "apps/internal/modeltest",
+		"decides whether a history is linearizable"},
+	{"pgregory.net/rapid", "apps/internal/modeltest",
+		"random histories, and the smallest one that fails"},
 	{"github.com/spf13/cobra", "apps/cmd/aether",
 		"commands, flags and help of the command line"},
 }

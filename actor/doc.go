@@ -49,5 +49,8 @@
 // A refusal ([aether.ErrRefused]) is whatever error Decide returned, as it is.
 // [ErrBusy] comes at once when too many commands wait for the actor. After any
 // error but these two, a conflict and [aether.ErrInvalid] the command may or may
-// not have been carried out: the same command with the same ID finds out.
+// not have been carried out: the same command with the same ID finds out. If it was
+// ctx that ended, the command may still be at work in this host. Another host may
+// then refuse it, and this one carry it out a moment later; so such a command is
+// sent again to the same host, which answers after the first.
 package actor

@@ -123,8 +123,10 @@ func (h *Host[S, C, E]) Do(ctx context.Context, actorID string, command C, optio
 		return Result[E]{}, err
 	}
 	r.command = command
-	err = h.send(ctx, actorID, r)
-	return r.result, err
+	if _, err = h.send(ctx, actorID, r); err != nil {
+		return Result[E]{}, err
+	}
+	return r.result, nil
 }
 
 // Record carries out a command that tells what has happened, and so cannot be
@@ -148,9 +150,12 @@ func (h *Host[S, C, E]) Record(ctx context.Context, actorID string, fact C, opti
 			return Result[E]{}, err
 		}
 		r.command = fact
-		err = h.send(ctx, actorID, r)
-		if err == nil || r.refused || final(err) || ctx.Err() != nil {
-			return r.result, err
+		answered, err := h.send(ctx, actorID, r)
+		if err == nil {
+			return r.result, nil
+		}
+		if answered && r.refused || final(err) || ctx.Err() != nil {
+			return Result[E]{}, err
 		}
 		if wait(ctx, pause/2+rand.N(pause/2)) != nil {
 			return Result[E]{}, err
@@ -169,7 +174,8 @@ func final(err error) bool {
 // wait for it: look is to be short, must not change the state, and must not keep
 // it or use the host. What other processes have saved may not be in it yet.
 func (h *Host[S, C, E]) View(ctx context.Context, actorID string, look func(state S, version aether.Version)) error {
-	return h.send(ctx, actorID, &request[S, C, E]{look: look, done: make(chan struct{})})
+	_, err := h.send(ctx, actorID, &request[S, C, E]{look: look, done: make(chan struct{})})
+	return err
 }
 
 // Close refuses new commands with [aether.ErrClosed], and returns when those

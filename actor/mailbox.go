@@ -82,30 +82,31 @@ func (h *Host[S, C, E]) newRequest(options *DoOptions) (*request[S, C, E], error
 	return r, badCommandID(r.id)
 }
 
-// send puts a request into the mailbox of its actor, and waits for the answer.
-func (h *Host[S, C, E]) send(ctx context.Context, actorID string, r *request[S, C, E]) error {
+// send puts a request into the mailbox of its actor, and waits for the answer. The
+// request must not be looked at unless answered is true: it may still be at work.
+func (h *Host[S, C, E]) send(ctx context.Context, actorID string, r *request[S, C, E]) (answered bool, err error) {
 	if err := h.decider.CheckID(actorID); err != nil {
-		return err
+		return false, err
 	}
 	if err := ctx.Err(); err != nil {
-		return err
+		return false, err
 	}
 	if err := h.put(actorID, r); err != nil {
-		return err
+		return false, err
 	}
 	select {
 	case <-r.done:
-		return r.err
+		return true, r.err
 	case <-ctx.Done():
 	}
 	if r.status.CompareAndSwap(waiting, abandoned) {
-		return ctx.Err()
+		return false, ctx.Err()
 	}
 	if r.look != nil {
 		<-r.done // look must not run when View has returned
-		return r.err
+		return true, r.err
 	}
-	return &UnknownError{ActorID: actorID, CommandID: r.id, Err: ctx.Err()}
+	return false, &UnknownError{ActorID: actorID, CommandID: r.id, Err: ctx.Err()}
 }
 
 func (h *Host[S, C, E]) put(actorID string, r *request[S, C, E]) error {
