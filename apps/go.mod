@@ -5,11 +5,11 @@ go 1.26.0
 require (
 	github.com/aether-es/aether v0.0.0
 	github.com/aether-es/aether/filestore v0.0.0
+	github.com/anishathalye/porcupine v1.0.3
 	github.com/spf13/cobra v1.10.2
 )
 
 require (
-	github.com/anishathalye/porcupine v1.0.3 // indirect
 	github.com/inconshreveable/mousetrap v1.1.0 // indirect
 	github.com/spf13/pflag v1.0.9 // indirect
 )
