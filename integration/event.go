@@ -1,0 +1,53 @@
+package integration
+
+import (
+	"encoding/json"
+	"time"
+
+	"github.com/aether-es/aether"
+)
+
+// Event is what other services may know of a domain event: a CloudEvent.
+type Event struct {
+	// Type says what happened, in the words of the mapping: "rover.moved".
+	Type string
+
+	// Subject is what it happened to; the domain event's actor by default.
+	Subject string
+
+	// Data is one JSON value.
+	Data json.RawMessage
+
+	// The rest is set by the mapping's reader.
+
+	// ID is unique in its stream, and the same whenever the event is published again.
+	ID string
+
+	// Stream is whose sequence this is, Sequence the place in it: 1, 2, 3 … without
+	// gaps.
+	Stream   Stream
+	Sequence uint64
+
+	// Position is that of the domain event in its namespace's log, Last whether it is
+	// the last integration event of that domain event.
+	Position aether.Position
+	Last     bool
+
+	// Time and Metadata are those of the domain event; the causation is its ID.
+	Time     time.Time
+	Metadata aether.Metadata
+}
+
+// Stream names a sequence of integration events.
+type Stream struct {
+	Namespace string
+	System    string
+	Version   int // of the mapping
+}
+
+// Cursor is a place between integration events: behind the last event of a
+// position. The zero Cursor is the beginning.
+type Cursor struct {
+	Sequence uint64          `json:"sequence"`
+	Position aether.Position `json:"position"`
+}

@@ -1,0 +1,222 @@
+package integration
+
+import (
+	"cmp"
+	"context"
+	"encoding/json"
+	"errors"
+	"fmt"
+	"log/slog"
+	"math/rand/v2"
+	"sync"
+	"time"
+
+	"github.com/aether-es/aether"
+	"github.com/aether-es/aether/internal/logmark"
+)
+
+// Relay publishes the integration events of one namespace on a bus.
+type Relay struct {
+	mapping   Mapping
+	store     aether.EventStore
+	namespace string
+	bus       Bus
+	options   RelayOptions
+
+	mu     sync.Mutex
+	status RelayStatus
+}
+
+// RelayOptions are the settings of a relay. Zero values are the defaults.
+type RelayOptions struct {
+	// CursorEvery is how many events are published between two savings of the cursor,
+	// 1000 by default. It is saved when Run ends, too.
+	CursorEvery int
+
+	Logger *slog.Logger
+}
+
+// RelayStatus is how far a relay has come.
+type RelayStatus struct {
+	Cursor Cursor
+
+	// Err is why nothing goes on at the moment, nil when it does.
+	Err error
+}
+
+// NewRelay returns a relay of a namespace's log. Its cursor is kept as a snapshot, if
+// the store keeps snapshots; without one, the log is read from its beginning, and all
+// of it published again.
+func NewRelay(store aether.EventStore, namespace string, mapping Mapping, bus Bus, options *RelayOptions) *Relay {
+	r := &Relay{mapping: mapping, store: store, namespace: namespace, bus: bus}
+	if options != nil {
+		r.options = *options
+	}
+	r.options.CursorEvery = cmp.Or(r.options.CursorEvery, 1000)
+	r.options.Logger = cmp.Or(r.options.Logger, slog.Default())
+	return r
+}
+
+// Status returns how far the relay has come.
+func (r *Relay) Status() RelayStatus {
+	r.mu.Lock()
+	defer r.mu.Unlock()
+	return r.status
+}
+
+// Run publishes what is in the log behind the cursor, and then what comes, until
+// ctx ends, the store or the bus is closed, or the mapping fails, and returns
+// why. Other errors of the store and the bus are logged, and tried again after
+// growing pauses of up to ten seconds.
+//
+// Two relays of one mapping may run at once; the bus passes over what comes twice.
+func (r *Relay) Run(ctx context.Context) error {
+	cursor, err := r.load(ctx)
+	if err != nil {
+		return err
+	}
+	for pause := time.Millisecond; ; pause = min(2*pause, 10*time.Second) {
+		from := cursor
+		cursor, err = r.publish(ctx, cursor)
+		r.note(cursor, err)
+		_, unmapped := errors.AsType[*MapError](err)
+		if ctx.Err() != nil || unmapped || errors.Is(err, aether.ErrClosed) || errors.Is(err, ErrGap) {
+			r.save(context.WithoutCancel(ctx), cursor)
+			return err
+		}
+		if cursor != from {
+			pause = time.Millisecond
+		}
+		r.options.Logger.Warn("integration: relay: trying again", "system", r.mapping.System, "namespace", r.namespace, "error", err)
+		timer := time.NewTimer(pause/2 + rand.N(pause/2))
+		select {
+		case <-timer.C:
+		case <-ctx.Done():
+			timer.Stop()
+		}
+	}
+}
+
+func (r *Relay) note(cursor Cursor, err error) {
+	r.mu.Lock()
+	defer r.mu.Unlock()
+	r.status = RelayStatus{Cursor: cursor, Err: err}
+}
+
+// together is how many events are published with one call, when so many wait.
+const together = 256
+
+// publish publishes events until something fails, and returns how far it came.
+func (r *Relay) publish(ctx context.Context, cursor Cursor) (Cursor, error) {
+	saved := cursor
+	var batch []Event
+	send := func() error {
+		if len(batch) == 0 {
+			return nil
+		}
+		if err := r.bus.Publish(ctx, batch...); err != nil {
+			return err
+		}
+		last := &batch[len(batch)-1]
+		cursor, batch = Cursor{last.Sequence, last.Position}, batch[:0]
+		if cursor.Sequence-saved.Sequence >= uint64(r.options.CursorEvery) {
+			r.save(ctx, cursor)
+			saved = cursor
+		}
+		r.note(cursor, nil)
+		return nil
+	}
+	// What is there already comes in batches, what comes then at once.
+	for {
+		n := 0
+		for e, err := range r.mapping.Read(ctx, r.store, r.namespace, cursor) {
+			if err == nil {
+				n++
+				if batch = append(batch, e); !e.Last || len(batch) < together {
+					continue
+				}
+				err = send()
+			}
+			if err != nil {
+				return cursor, err
+			}
+		}
+		if err := send(); err != nil {
+			return cursor, err
+		}
+		if n < together {
+			break
+		}
+	}
+	for e, err := range r.mapping.Follow(ctx, r.store, r.namespace, cursor) {
+		if err == nil {
+			if batch = append(batch, e); !e.Last {
+				continue
+			}
+			err = send()
+		}
+		if err != nil {
+			return cursor, err
+		}
+	}
+	return cursor, ctx.Err()
+}
+
+// savedCursor is the data of the snapshot.
+type savedCursor struct {
+	Cursor
+	Mark logmark.Mark `json:"mark"` // of the position, by which the log is recognised
+}
+
+func (r *Relay) cursorID() string {
+	return fmt.Sprintf("aether.relay/%s.%d", r.mapping.System, r.mapping.Version)
+}
+
+const cursorSchema = 1
+
+// save keeps the cursor. It is a cache, so errors are only logged.
+func (r *Relay) save(ctx context.Context, cursor Cursor) {
+	snapshots, ok := r.store.(aether.SnapshotStore)
+	if !ok || cursor.Position == 0 {
+		return
+	}
+	mark, err := logmark.At(ctx, r.store, cursor.Position)
+	var data []byte
+	if err == nil {
+		data, err = json.Marshal(savedCursor{cursor, mark})
+	}
+	if err == nil {
+		err = snapshots.SaveSnapshot(ctx, aether.Snapshot{
+			ActorID: r.cursorID(), Version: aether.Version(cursor.Sequence), Schema: cursorSchema, Data: data, Time: time.Now(),
+		})
+	}
+	if err != nil && !errors.Is(err, aether.ErrClosed) {
+		r.options.Logger.Warn("integration: relay: cursor not saved", "system", r.mapping.System, "namespace", r.namespace, "error", err)
+	}
+}
+
+// load returns the cursor that was saved, if it is one of this log.
+func (r *Relay) load(ctx context.Context) (Cursor, error) {
+	snapshots, ok := r.store.(aether.SnapshotStore)
+	if !ok {
+		return Cursor{}, nil
+	}
+	snapshot, err := snapshots.GetLatestSnapshot(ctx, r.cursorID())
+	var saved savedCursor
+	if err == nil && snapshot.Schema == cursorSchema {
+		err = json.Unmarshal(snapshot.Data, &saved)
+	}
+	switch {
+	case err == nil:
+		holds, err := logmark.Holds(ctx, r.store, saved.Mark)
+		if err != nil || holds && saved.Mark.Position == saved.Position {
+			return saved.Cursor, err
+		}
+		return Cursor{}, nil
+	case ctx.Err() != nil, errors.Is(err, aether.ErrClosed):
+		return Cursor{}, err
+	case !errors.Is(err, aether.ErrSnapshotNotFound):
+		r.options.Logger.Warn("integration: relay: cursor not used; reading the log from its beginning", "system", r.mapping.System, "error", err)
+	}
+	return Cursor{}, nil
+}
