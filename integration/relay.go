@@ -129,6 +129,7 @@ func (r *Relay) publish(ctx context.Context, cursor Cursor) (Cursor, error) {
 	// What is there already comes in batches, what comes then at once.
 	for {
 		n := 0
+		var failed error
 		for e, err := range r.mapping.Read(ctx, r.store, r.namespace, cursor) {
 			if err == nil {
 				n++
@@ -138,11 +139,15 @@ func (r *Relay) publish(ctx context.Context, cursor Cursor) (Cursor, error) {
 				err = send()
 			}
 			if err != nil {
-				return cursor, err
+				failed = err
+				break
 			}
 		}
-		if err := send(); err != nil {
+		if err := send(); err != nil { // what came before an error is whole
 			return cursor, err
+		}
+		if failed != nil {
+			return cursor, failed
 		}
 		if n < together {
 			break
