@@ -5,7 +5,7 @@ import (
 	"fmt"
 )
 
-// ErrRefused: a rule of the domain says no; see [Refusal]. It is no failure, and
+// ErrRefused says that a rule of the domain says no; see [Refusal]. It is no failure, and
 // no conflict: the command was understood, decided upon, and has written nothing.
 var ErrRefused = errors.New("aether: refused")
 

@@ -132,6 +132,7 @@ type tap struct {
 	// save and saved, when set, are called before and after SaveEvents; their error
 	// is its error, read's that of GetEvents.
 	save, saved func(events []aether.Event) error
+	latestError error // of GetLatestVersion
 }
 
 func newTap(t *testing.T) *tap {
@@ -168,6 +169,9 @@ func (s *tap) GetEvents(ctx context.Context, actorID string, after aether.Versio
 
 func (s *tap) GetLatestVersion(ctx context.Context, actorID string) (aether.Version, error) {
 	s.reads.Add(1)
+	if s.latestError != nil {
+		return 0, s.latestError
+	}
 	return s.EventStore.GetLatestVersion(ctx, actorID)
 }
 

@@ -174,7 +174,14 @@ func (h *Host[S, C, E]) save(ctx context.Context, c *cell[S, C, E], b *batch[S, 
 	if len(b.events) == 0 {
 		if !fresh && !h.options.Alone && len(requests) > 0 {
 			// They were refused because of what is in memory.
-			if latest, err := h.store.GetLatestVersion(ctx, c.id); err == nil && latest != c.version {
+			latest, err := h.store.GetLatestVersion(ctx, c.id)
+			if err != nil {
+				for _, r := range requests {
+					r.answer(loadError(c.id, err))
+				}
+				return nil
+			}
+			if latest != c.version {
 				c.loaded = false
 				return append(again, requests...)
 			}

@@ -7,7 +7,7 @@ import (
 	"github.com/aether-es/aether"
 )
 
-// ErrBusy: the mailbox of the actor is full, and the command has not been taken.
+// ErrBusy says that the mailbox of the actor is full: the command was not taken.
 // It may be sent again later.
 var ErrBusy = errors.New("actor: busy: too many commands wait for this actor; try again later")
 

@@ -105,6 +105,21 @@ func TestRefusalLooksForNewer(t *testing.T) {
 	}
 }
 
+// A refusal that cannot be checked is none.
+func TestRefusalCannotBeChecked(t *testing.T) {
+	store := newTap(t)
+	host := newAccounts(t, store, nil)
+	do(t, host, deposit{1}, nil)
+	store.latestError = errors.New("the network is down")
+	_, err := host.Do(t.Context(), "account/ann", withdraw{50}, nil)
+	if !errors.Is(err, store.latestError) || errors.Is(err, aether.ErrRefused) {
+		t.Errorf("error %v, want that of the store", err)
+	}
+	store.latestError = nil
+	_, err = host.Do(t.Context(), "account/ann", withdraw{50}, nil)
+	expectRefused(t, err, "too-little")
+}
+
 // While a save is under way commands gather, and one save serves all of them, each
 // with its own answer.
 func TestQueuedCommandsShareASave(t *testing.T) {

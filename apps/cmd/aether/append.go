@@ -4,7 +4,6 @@ import (
 	"encoding/json"
 	"fmt"
 
-	"github.com/aether-es/aether"
 	"github.com/spf13/cobra"
 )
 
@@ -13,15 +12,16 @@ func newAppendCommand(p *program) *cobra.Command {
 		Use:   "append [FILE]",
 		Short: "Save events from JSON lines",
 		Long: `Append saves events, one JSON object a line, in the order of the lines; from stdin when
-there is no FILE or it is "-". It makes the store if there is none.
+there is no FILE or it is "-". The first event makes the store if there is none.
 
 A line with a version is saved only as that version of its actor: "the latest I know is
 the one before". A line without one is saved as its actor's next. Every line counts by
 itself: where one is refused, those before it are saved, and the message says so.
 
 Saving the same events again, with the same ids, writes nothing, so after an
-interruption the same input may be appended from its beginning. Events without an id
-get a new one each time.
+interruption the same input may be appended from its beginning. They are compared with
+those in the store: an id that comes again with another content is an error (exit 1)
+that names the line and the field. Events without an id get a new one each time.
 
 What is unknown, misspelled or there twice in a line is an error. The position is never
 read: the store assigns it.`,
@@ -30,22 +30,15 @@ read: the store assigns it.`,
   tail -f facts.jsonl | aether append --data /srv/facts --wait 10s`,
 		Args: arguments(0, 1, "a file"),
 		RunE: func(cmd *cobra.Command, args []string) error {
-			input, size, err := p.input(args)
-			if err != nil {
-				return err
-			}
-			defer input.Close()
-			in := &intake{console: p.console, size: size}
-			err = p.saveTo(cmd.Context(), func(store aether.EventStore) error {
-				in.store = store
-				return in.run(cmd.Context(), input)
-			})
-			if err != nil {
+			in := &intake{console: p.console}
+			if err := p.intake(cmd.Context(), in, args); err != nil {
 				return err
 			}
 			return p.reportIntake(&in.report, "saved")
 		},
 	}
+	p.addNamespace(cmd)
+	p.addProgress(cmd)
 	p.addWait(cmd)
 	return cmd
 }
@@ -62,6 +55,8 @@ func (p *program) reportIntake(r *intakeReport, done string) error {
 		if r.Repeated > 0 {
 			text += fmt.Sprintf("; %s had been saved before", grouped(r.Repeated))
 		}
+	case r.Repeated == 1:
+		text = done + " nothing: the event had been saved before"
 	case r.Repeated > 0:
 		text = fmt.Sprintf("%s nothing: all %s had been saved before", done, plural(r.Repeated, "event"))
 	}

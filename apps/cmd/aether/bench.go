@@ -25,22 +25,18 @@ func newBenchCommand() *cobra.Command {
 		fmt.Fprintf(&about, "  %-8s %s\n", b.Name, b.About)
 	}
 	var folder string
-	var duration time.Duration
-	var scale int
-	cmd := &cobra.Command{
+	length := duration(3 * time.Second)
+	events := number(5_000_000)
+	cmd := storeless(&cobra.Command{
 		Use:   "bench [NAME]...",
 		Short: "Measure the engine on this machine, against a bare file",
-		Long: `Measure what the embedded engine does on this machine and this disk, and beside
-it, in the same run, what the bare disk does: one file that grows, in which all
-writers' bytes are written and synced together.
-
-Without a name all benchmarks run:
+		Long: `Bench measures the embedded engine on this machine and this disk, and beside it what the
+bare disk does. Without a name all benchmarks run:
 
 ` + about.String() + `
-The ratio is the engine's rate over that of the bare file with as many writers;
-in "large", the median time of a call in the large store over that in the small one.
-Machines are noisy: run it three times and take the medians, with nothing else
-running.`,
+Ratio: the engine's rate over that of the bare file with as many writers; in "large",
+the time of a call in the large store over that in the small one. Machines are noisy:
+run it three times and take the medians.`,
 		Example: `  aether bench                     all of it, a few minutes
   aether bench append --dir /mnt   appends, on the disk under /mnt
   aether bench --json > run.json   for scripts and comparisons`,
@@ -58,13 +54,13 @@ running.`,
 			}
 			own, err := os.MkdirTemp(folder, "aether-bench-")
 			if err != nil {
-				return err
+				return explainFolder(folder, err)
 			}
 			defer os.RemoveAll(own)
 			options := &bench.Options{
 				Folder:   own,
-				Duration: duration,
-				Scale:    scale,
+				Duration: time.Duration(length),
+				Scale:    int(events),
 				Progress: func(step string) { fmt.Fprintf(cmd.ErrOrStderr(), "… %s\n", step) },
 			}
 			report, err := runBenchmarks(cmd.Context(), args, options)
@@ -78,10 +74,10 @@ running.`,
 			}
 			return printReport(cmd.OutOrStdout(), report)
 		},
-	}
-	cmd.Flags().StringVar(&folder, "dir", ".", "folder on the disk to measure; a folder is made in it and removed")
-	cmd.Flags().DurationVar(&duration, "time", 3*time.Second, "how long each part is measured")
-	cmd.Flags().IntVar(&scale, "events", 5_000_000, `events of the large store of "large", 0 to leave it out`)
+	})
+	cmd.Flags().StringVar(&folder, "dir", ".", "`folder` on the disk to measure; one is made in it and removed")
+	cmd.Flags().Var(&length, "time", "how long each part is measured")
+	cmd.Flags().Var(&events, "events", "events of the large store of \"large\"; 0: leave it out")
 	return cmd
 }
 
@@ -105,9 +101,9 @@ func printReport(w io.Writer, report bench.Report) error {
 	m := report.Machine
 	fmt.Fprintf(w, "%s, %d cores, %d GiB memory, %s %s, %s\n\n", m.CPU, m.Cores, (m.Memory+1<<29)>>30, m.OS, m.Kernel, m.Go)
 	table := tabwriter.NewWriter(w, 0, 0, 2, ' ', tabwriter.AlignRight)
-	fmt.Fprintln(table, "benchmark\twriters\tbatch\tevents\tper second\tratio\tp50 µs\tp99 µs\tMiB\t")
+	fmt.Fprintln(table, "benchmark\twriters\tbatch\tactors\tevents\tper second\tratio\tp50 µs\tp99 µs\tMiB\t")
 	for _, r := range report.Results {
-		fmt.Fprintf(table, "%s\t%s\t%s\t%s\t%s\t%s\t%s\t%s\t%s\t\n", r.Name, cell("%d", r.Writers), cell("%d", r.Batch), cell("%d", r.Events),
+		fmt.Fprintf(table, "%s\t%s\t%s\t%s\t%s\t%s\t%s\t%s\t%s\t%s\t\n", r.Name, cell("%d", r.Writers), cell("%d", r.Batch), cell("%d", r.Actors), cell("%d", r.Events),
 			cell("%.0f", r.PerSecond), cell("%.2f", r.Ratio), cell("%.0f", r.P50), cell("%.0f", r.P99), cell("%d", r.Bytes>>20))
 	}
 	return table.Flush()

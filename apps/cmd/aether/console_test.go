@@ -119,6 +119,27 @@ func (w *writes) Write(text []byte) (int, error) {
 	return len(text), w.err
 }
 
+// What the store warns of looks like all else on stderr.
+func TestWarnings(t *testing.T) {
+	for _, test := range []struct {
+		json bool
+		want string
+	}{
+		{false, "aether: warning: the index is damaged and is made again; folder: /a<b; error: broken\\u000ain two\n"},
+		{true, `{"error":"broken\nin two","folder":"/a<b","warning":"the index is damaged and is made again"}` + "\n"},
+	} {
+		var out bytes.Buffer
+		p := newProgram(nil, nil, &out)
+		p.json = test.json
+		logger := p.options().Logger
+		logger.Info("not worth a word")
+		logger.With("folder", "/a<b").Warn("filestore: the index is damaged and is made again", "error", errors.New("broken\nin two"))
+		if out.String() != test.want {
+			t.Errorf("got  %q\nwant %q", out.String(), test.want)
+		}
+	}
+}
+
 func TestTable(t *testing.T) {
 	var out bytes.Buffer
 	rows := &table{out: &out, columns: []column{{title: "NAME"}, {title: "N", right: true}, {title: "REST"}}}

@@ -92,6 +92,7 @@ func message(err error) string {
 		invalid   *aether.InvalidError
 		conflict  *aether.ConflictError
 		duplicate *aether.DuplicateError
+		differs   *differsError
 		damage    *filestore.DamageError
 	)
 	switch {
@@ -105,6 +106,8 @@ func message(err error) string {
 		return conflictMessage(conflict)
 	case errors.As(err, &duplicate):
 		return fmt.Sprintf("%s has the event %q at version %d already, so it cannot be saved at version %d", duplicate.ActorID, duplicate.EventID, duplicate.Version, duplicate.Tried)
+	case errors.As(err, &differs):
+		return differs.Error()
 	case errors.As(err, &damage):
 		return fmt.Sprintf("%s is damaged at byte %d: %s; nothing was changed; if there is a backup, restore it to another folder: aether restore BACKUP --data FOLDER", damage.File, damage.Offset, damage.Reason)
 	case errors.Is(err, filestore.ErrDiskFull):
@@ -140,8 +143,11 @@ type failure struct {
 	Line       int  `json:"line,omitempty"`
 	SavedLines *int `json:"savedLines,omitempty"`
 
-	// Of a version conflict.
+	// Of a conflict or a duplicate. ID and Version are those of the event in the
+	// store that has the ID already.
 	ActorID string         `json:"actorId,omitempty"`
+	ID      string         `json:"id,omitempty"`
+	Version aether.Version `json:"version,omitempty"`
 	Tried   aether.Version `json:"tried,omitempty"`
 	Latest  aether.Version `json:"latest,omitempty"`
 }
@@ -161,6 +167,7 @@ var classes = []struct {
 	{filestore.ErrDamaged, "damaged", exitFailed},
 	{filestore.ErrDiskFull, "disk-full", exitFailed},
 	{filestore.ErrStopped, "stopped", exitFailed},
+	{errNoNamespace, "not-found", exitFailed},
 	{fs.ErrNotExist, "not-found", exitFailed},
 	{context.Canceled, "interrupted", exitFailed},
 }
@@ -191,9 +198,18 @@ func (p *program) reportError(err error) int {
 	if errors.As(err, &input) {
 		f.Line, f.SavedLines = input.line, &input.saved
 	}
-	var conflict *aether.ConflictError
-	if errors.As(err, &conflict) {
+	var (
+		conflict  *aether.ConflictError
+		duplicate *aether.DuplicateError
+		differs   *differsError
+	)
+	switch {
+	case errors.As(err, &conflict):
 		f.ActorID, f.Tried, f.Latest = conflict.ActorID, conflict.Tried, conflict.Latest
+	case errors.As(err, &duplicate):
+		f.ActorID, f.ID, f.Version, f.Tried = duplicate.ActorID, duplicate.EventID, duplicate.Version, duplicate.Tried
+	case errors.As(err, &differs):
+		f.ActorID, f.ID, f.Version, f.Tried = differs.saved.ActorID, differs.saved.ID, differs.saved.Version, differs.saved.Version
 	}
 	encoder := json.NewEncoder(p.console)
 	encoder.SetEscapeHTML(false)

@@ -4,11 +4,8 @@ import (
 	"bufio"
 	"context"
 	"encoding/json"
-	"errors"
 	"fmt"
 	"io"
-	"os"
-	"path/filepath"
 
 	"github.com/aether-es/aether"
 	"github.com/aether-es/aether/apps/internal/jsonl"
@@ -16,7 +13,7 @@ import (
 )
 
 func newExportCommand(p *program) *cobra.Command {
-	return &cobra.Command{
+	cmd := &cobra.Command{
 		Use:   "export [FILE]",
 		Short: "Write all events of a namespace as JSON lines",
 		Long: `Export writes the events of a namespace, in the order of their positions, as JSON lines
@@ -35,10 +32,12 @@ Other namespaces are exported by themselves; backup copies all of them at once.`
   aether export --json events.jsonl > report.json`,
 		Args: arguments(0, 1, "a file"),
 		RunE: func(cmd *cobra.Command, args []string) error {
-			return p.readFrom(cmd.Context(), func(store aether.EventStore) error {
+			return p.readFrom(cmd.Context(), func(engine aether.Engine, store aether.EventStore) error {
 				var report exportReport
 				write := func(out io.Writer) (err error) {
-					report, err = p.export(cmd.Context(), store, out)
+					if report, err = p.export(cmd.Context(), store, out); err == nil && report.Events == 0 {
+						err = p.checkNamespace(cmd.Context(), engine)
+					}
 					return err
 				}
 				if len(args) == 0 || args[0] == "-" {
@@ -54,6 +53,9 @@ Other namespaces are exported by themselves; backup copies all of them at once.`
 			})
 		},
 	}
+	p.addNamespace(cmd)
+	p.addProgress(cmd)
+	return cmd
 }
 
 type exportReport struct {
@@ -91,28 +93,4 @@ func (p *program) export(ctx context.Context, store aether.EventStore, to io.Wri
 	}
 	report.Events, report.SHA256 = sum.Events(), sum.String()
 	return report, out.Flush()
-}
-
-// writeWhole writes a file that takes its name when it is complete and on disk.
-// What has the name and is no file, a device or a pipe, is just written to.
-func writeWhole(path string, write func(io.Writer) error) (err error) {
-	if target, err := filepath.EvalSymlinks(path); err == nil {
-		path = target // the link stays
-	}
-	if info, err := os.Stat(path); err == nil && !info.Mode().IsRegular() {
-		file, err := os.OpenFile(path, os.O_WRONLY, 0)
-		if err != nil {
-			return err
-		}
-		return errors.Join(write(file), file.Close())
-	}
-	unfinished := path + ".unfinished"
-	file, err := os.Create(unfinished)
-	if err != nil {
-		return err
-	}
-	if err := errors.Join(write(file), file.Sync(), file.Close()); err != nil {
-		return errors.Join(err, os.Remove(unfinished))
-	}
-	return os.Rename(unfinished, path)
 }

@@ -10,6 +10,7 @@ import (
 	"github.com/aether-es/aether"
 	"github.com/aether-es/aether/apps/internal/jsonl"
 	"github.com/aether-es/aether/filestore"
+	"github.com/aether-es/aether/memstore"
 )
 
 // intake saves events from lines, in their order. What it does cannot be told
@@ -17,14 +18,15 @@ import (
 // for all lines that are there at the moment: many of a file, one of a person
 // who types.
 type intake struct {
-	store   aether.EventStore
+	store   aether.EventStore // nil until there is one: open then makes it
+	open    func() (aether.EventStore, error)
 	console *console
 	size    int64 // of the input in bytes, 0 when it is not known
 
 	// prepare, if there is one, completes the events of a save before it; landed is
-	// told of them after it, and whether they had been saved before.
+	// told of them after it, as they are in the store.
 	prepare func([]jsonl.Line, []aether.Event) ([]aether.Event, error)
-	landed  func(lines []jsonl.Line, events []aether.Event, repeated bool) error
+	landed  func([]aether.Event) error
 
 	report intakeReport
 	batch  int // how many lines the next save may have
@@ -43,14 +45,14 @@ type intakeReport struct {
 	SHA256   string          `json:"sha256,omitempty"`
 }
 
-// run reads and saves until the input ends. The error is an inputError.
+// run reads and saves until the input ends.
 func (in *intake) run(ctx context.Context, input io.Reader) error {
-	in.batch, in.start = aether.MaxBatchEvents, time.Now()
-	var err error
-	if in.last, err = in.store.GetLatestPosition(ctx); err != nil {
-		return err
+	in.start = time.Now()
+	if in.store != nil {
+		if err := in.begin(ctx); err != nil {
+			return err
+		}
 	}
-	in.report.Position = in.last
 
 	// The reader may hang in a read of a terminal or a pipe that nothing can
 	// interrupt, so it is not waited for: the process ends anyway.
@@ -64,6 +66,11 @@ func (in *intake) run(ctx context.Context, input io.Reader) error {
 		case next = <-pieces:
 		case <-ctx.Done():
 			return in.failed(ctx.Err(), nil)
+		}
+		if in.store == nil && len(next.lines) > 0 {
+			if err := in.makeStore(ctx, next.lines[0]); err != nil {
+				return err
+			}
 		}
 		if err := in.saveLines(ctx, next.lines); err != nil {
 			return err
@@ -80,6 +87,33 @@ func (in *intake) run(ctx context.Context, input io.Reader) error {
 	}
 }
 
+// begin looks where the log ends.
+func (in *intake) begin(ctx context.Context) (err error) {
+	in.batch = aether.MaxBatchEvents
+	in.last, err = in.store.GetLatestPosition(ctx)
+	in.report.Position = in.last
+	return err
+}
+
+// makeStore makes the store for its first event, unless that would be refused: it
+// is saved in memory before.
+func (in *intake) makeStore(ctx context.Context, first jsonl.Line) error {
+	memory := memstore.New()
+	defer memory.Close()
+	store, err := memory.Namespace(ctx, defaultNamespace)
+	if err != nil {
+		return err
+	}
+	rehearsal := &intake{store: store, prepare: in.prepare, batch: 1}
+	if err := rehearsal.saveLines(ctx, []jsonl.Line{first}); err != nil {
+		return err
+	}
+	if in.store, err = in.open(); err != nil {
+		return err
+	}
+	return in.begin(ctx)
+}
+
 // saveLines saves lines in as few saves as it can.
 //
 // When a save of several is refused, nothing of it was written, and any of its
@@ -93,8 +127,6 @@ func (in *intake) saveLines(ctx context.Context, lines []jsonl.Line) error {
 		switch {
 		case err == nil:
 			in.batch = min(2*in.batch, aether.MaxBatchEvents)
-		case n == 1 && isRepeat(err, &lines[0]):
-			in.report.Repeated++
 		case n > 1 && isRefused(err):
 			in.batch = 1
 			continue
@@ -111,12 +143,6 @@ func (in *intake) saveLines(ctx context.Context, lines []jsonl.Line) error {
 // isRefused says that a save was refused for what it is.
 func isRefused(err error) bool {
 	return errors.Is(err, aether.ErrInvalid) || errors.Is(err, aether.ErrVersionConflict) || errors.Is(err, aether.ErrDuplicateEvent)
-}
-
-// isRepeat says that a line without a version had been saved before: its ID is
-// there, at the version that it was given then.
-func isRepeat(err error, line *jsonl.Line) bool {
-	return line.Event.Version == 0 && errors.Is(err, aether.ErrDuplicateEvent)
 }
 
 // isDoubtful says that a failed save may have been written all the same.
@@ -146,8 +172,13 @@ func (in *intake) save(ctx context.Context, lines []jsonl.Line) error {
 	}
 	// Nobody else saves meanwhile, so what comes behind the last event is new.
 	repeated := position <= in.last
+	if repeated {
+		if events, err = compare(ctx, in.store, lines, events); err != nil {
+			return err
+		}
+	}
 	if in.landed != nil {
-		if err := in.landed(lines, events, repeated); err != nil {
+		if err := in.landed(events); err != nil {
 			return err
 		}
 	}
@@ -163,13 +194,17 @@ func (in *intake) save(ctx context.Context, lines []jsonl.Line) error {
 	return nil
 }
 
-// number gives an event without a version its actor's next. The latest are those
-// of the actors in the save so far.
-func (in *intake) number(ctx context.Context, e *aether.Event, latest map[string]aether.Version) error {
+// number gives an event without a version the one that it was saved with before,
+// else its actor's next. The latest are those of the actors in the save so far.
+func (in *intake) number(ctx context.Context, e *aether.Event, latest map[string]aether.Version) (err error) {
+	if e.Version == 0 && e.ID != "" {
+		if e.Version, err = in.store.GetEventVersion(ctx, e.ActorID, e.ID); err != nil {
+			return err
+		}
+	}
 	if e.Version == 0 {
 		version, known := latest[e.ActorID]
 		if !known {
-			var err error
 			if version, err = in.store.GetLatestVersion(ctx, e.ActorID); err != nil {
 				return err
 			}

@@ -89,8 +89,18 @@ func lineByLine(t *testing.T, store aether.EventStore, input string) (report int
 		if err == nil {
 			_, err = store.SaveEvents(t.Context(), e)
 		}
-		if line.Event.Version == 0 && errors.Is(err, aether.ErrDuplicateEvent) {
-			err = nil
+		// Saved before is no error, if it is the same.
+		duplicate, isDuplicate := errors.AsType[*aether.DuplicateError](err)
+		if line.Event.Version == 0 && isDuplicate {
+			e.Version, err = duplicate.Version, nil
+		}
+		if after, _ := store.GetLatestPosition(t.Context()); err == nil && after == before {
+			for saved := range store.GetEvents(t.Context(), e.ActorID, e.Version-1) {
+				if string(saved.Data) != string(e.Data) {
+					err = aether.ErrDuplicateEvent
+				}
+				break
+			}
 		}
 		for _, class := range []error{aether.ErrInvalid, aether.ErrDuplicateEvent, aether.ErrVersionConflict} {
 			if errors.Is(err, class) {

@@ -4,6 +4,8 @@ import (
 	"context"
 	"errors"
 	"iter"
+	"slices"
+	"strings"
 
 	"github.com/aether-es/aether"
 	"github.com/spf13/cobra"
@@ -28,11 +30,19 @@ kinds, and one of the types.`,
   aether log --follow --json | jq --unbuffered .type`,
 		Args: arguments(0, 0, ""),
 		RunE: func(cmd *cobra.Command, _ []string) error {
-			return p.readFrom(cmd.Context(), func(store aether.EventStore) error {
+			if err := checkFilters(cmd, kinds, types); err != nil {
+				return err
+			}
+			return p.readFrom(cmd.Context(), func(engine aether.Engine, store aether.EventStore) error {
 				ctx := cmd.Context()
 				out := newPrinter(p.stdout, p.json)
 				read := store.ReadLog
 				if follow {
+					if p.namespace != defaultNamespace { // it may be misspelt
+						if err := p.checkNamespace(ctx, engine); err != nil {
+							p.note("%s; this waits for its first", message(err))
+						}
+					}
 					ctx, read = out.follow(ctx), store.FollowLog
 				}
 				options := &aether.LogOptions{To: aether.Position(to), Kinds: kinds, Types: types}
@@ -41,7 +51,9 @@ kinds, and one of the types.`,
 					err = nil // interrupted, which is how following ends
 				}
 				if err = errors.Join(err, out.flush()); err == nil && out.events == 0 && !follow {
-					p.note("there are no such events in namespace %q", p.namespace)
+					if err = p.checkNamespace(ctx, engine); err == nil {
+						p.note("there are no such events in namespace %q%s", p.namespace, commaHint(kinds, types))
+					}
 				}
 				return err
 			})
@@ -50,11 +62,21 @@ kinds, and one of the types.`,
 	flags := cmd.Flags()
 	flags.BoolVarP(&follow, "follow", "f", false, "wait for more events, until interrupted")
 	flags.Var((*number)(&after), "after", "only events with a greater `position`")
-	flags.Var((*number)(&to), "to", "only events up to this `position`")
-	flags.Var((*number)(&limit), "limit", "at most this `number` of events")
+	flags.Var((*number)(&to), "to", "only events up to this `position`; 0: all")
+	flags.Var((*number)(&limit), "limit", "at most this `number` of events; 0: all")
 	flags.StringArrayVar(&kinds, "kind", nil, "only events of actors of this `kind`, as in kind/key")
 	flags.StringArrayVar(&types, "type", nil, "only events of this `type`")
+	p.addNamespace(cmd)
 	return cmd
+}
+
+// commaHint tells who has put several kinds or types into one flag, which may have
+// commas, what to do instead.
+func commaHint(kinds, types []string) string {
+	if !slices.ContainsFunc(slices.Concat(kinds, types), func(value string) bool { return strings.Contains(value, ",") }) {
+		return ""
+	}
+	return "; for several kinds or types give --kind or --type several times, without commas"
 }
 
 // printAll prints up to limit events, all of them when it is 0.

@@ -2,10 +2,13 @@
 package main
 
 import (
+	"cmp"
 	"context"
+	"errors"
 	"io"
 	"os"
 	"os/signal"
+	"slices"
 	"syscall"
 )
 
@@ -23,7 +26,11 @@ func run(ctx context.Context, args []string, stdin io.Reader, stdout, stderr io.
 	root.SetIn(stdin)
 	root.SetOut(stdout)
 	root.SetErr(p.console)
-	err := root.ExecuteContext(ctx)
+	err := cmp.Or(root.ExecuteContext(ctx), p.noHelp)
 	p.console.clear()
+	var usage *usageError
+	if errors.As(err, &usage) && slices.Contains(args, "--json") {
+		p.json = true // it may stand behind the flag at which parsing ended
+	}
 	return p.reportError(err)
 }

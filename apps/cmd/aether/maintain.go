@@ -13,7 +13,7 @@ import (
 )
 
 func newVerifyCommand(p *program) *cobra.Command {
-	return &cobra.Command{
+	cmd := &cobra.Command{
 		Use:   "verify",
 		Short: "Check that every event is as it was written",
 		Long: `Verify reads the whole log, all namespaces, and checks what can be checked: the checksum of
@@ -33,10 +33,12 @@ lose events: restore a backup.`,
 			return p.printReport(&report, p.dir+" is sound:")
 		},
 	}
+	p.addProgress(cmd)
+	return cmd
 }
 
 func newBackupCommand(p *program) *cobra.Command {
-	return &cobra.Command{
+	cmd := &cobra.Command{
 		Use:   "backup DEST",
 		Short: "Copy the log to a folder, while it is in use",
 		Long: `Backup copies the log, all namespaces, to a folder that must not exist or be empty, and
@@ -47,6 +49,9 @@ for one by restore.`,
   aether backup /mnt/backups/today --data /srv/facts`,
 		Args: arguments(1, 1, "the folder of the backup"),
 		RunE: func(cmd *cobra.Command, args []string) error {
+			if err := checkFolder(args[0], "a backup is a folder: name one that is not there yet, or is empty"); err != nil {
+				return err
+			}
 			report, err := filestore.Backup(cmd.Context(), p.dir, args[0], p.options())
 			if err != nil {
 				return p.explainOpen(err)
@@ -54,10 +59,12 @@ for one by restore.`,
 			return p.printReport(&report, "backed up "+p.dir+" to "+args[0]+":")
 		},
 	}
+	p.addProgress(cmd)
+	return cmd
 }
 
 func newRestoreCommand(p *program) *cobra.Command {
-	return &cobra.Command{
+	cmd := &cobra.Command{
 		Use:   "restore BACKUP",
 		Short: "Make a store from a backup",
 		Long: `Restore copies a backup to the folder of the store, which must not exist or be empty, and
@@ -65,6 +72,9 @@ verifies the copy. To replace a store, move its folder away first.`,
 		Example: `  aether restore /mnt/backups/2026-03-02 --data /srv/facts`,
 		Args:    arguments(1, 1, "the folder of the backup"),
 		RunE: func(cmd *cobra.Command, args []string) error {
+			if err := checkFolder(args[0], "a backup is a folder: name the one that aether backup made"); err != nil {
+				return err
+			}
 			report, err := filestore.Restore(cmd.Context(), args[0], p.dir, p.options())
 			if errors.Is(err, filestore.ErrNotFound) {
 				return &explained{err, fmt.Sprintf("there is no backup in %s, or one that was not finished", args[0])}
@@ -75,6 +85,8 @@ verifies the copy. To replace a store, move its folder away first.`,
 			return p.printReport(&report, "restored "+args[0]+" to "+p.dir+":")
 		},
 	}
+	p.addProgress(cmd)
+	return cmd
 }
 
 // printReport tells what is in a log.

@@ -164,6 +164,39 @@ func TestImportFaults(t *testing.T) {
 		"aether: the events of the input have the SHA-256 "+sum+", not "+want+": they are not those that were exported; they are saved\n")
 }
 
+// A file is compared with --sha256 before anything of it is saved.
+func TestImportChecksFile(t *testing.T) {
+	lines, sum := exported(t, roverStore(t))
+	folder := t.TempDir()
+	file, dir := filepath.Join(folder, "events"), filepath.Join(folder, "store")
+	if err := os.WriteFile(file, []byte(lines), 0o600); err != nil {
+		t.Fatal(err)
+	}
+	want := strings.Repeat("0", 64)
+	cli(t, "", "import", file, "--data", dir, "--sha256", want).expect(t, exitFailed, "",
+		"aether: the events of the input have the SHA-256 "+sum+", not "+want+": they are not those that were exported; nothing is saved\n")
+	cli(t, "", "import", filepath.Join(folder, "missing"), "--data", dir, "--sha256", sum).expect(t, exitFailed, "",
+		"aether: there is no file "+filepath.Join(folder, "missing")+"\n")
+	if _, err := os.Stat(dir); !os.IsNotExist(err) {
+		t.Errorf("a wrong file made the store: %v", err)
+	}
+	must(t, "", "import", file, "--data", dir, "--sha256", sum)
+	if err := os.WriteFile(file, []byte(lines+"{"), 0o600); err != nil {
+		t.Fatal(err)
+	}
+	cli(t, "", "import", file, "--data", dir, "--sha256", sum).expect(t, exitFailed, "",
+		"aether: line 13 is not JSON: it ends too early; an event is one object on one line; nothing is saved\n")
+}
+
+// Lines without a time may be imported again, and have that of the store.
+func TestImportWithoutTime(t *testing.T) {
+	dir := filepath.Join(t.TempDir(), "store")
+	line := `{"id":"x","actorId":"a/b","version":1,"type":"T","data":1}`
+	must(t, line, "import", "--data", dir)
+	_, sum := exported(t, dir)
+	cli(t, line, "import", "--data", dir).expect(t, exitDone, "imported nothing: the event had been saved before\nsha256 "+sum+"\n", "")
+}
+
 func TestVerifyBackupRestore(t *testing.T) {
 	dir := roverStore(t)
 	must(t, `{"actorId":"a/b","type":"T","data":1}`, "append", "--data", dir, "--namespace", "zoo")

@@ -7,12 +7,12 @@ import (
 	"fmt"
 	"io"
 	"log/slog"
-	"os"
+	"slices"
+	"strings"
 	"time"
 
 	"github.com/aether-es/aether"
 	"github.com/aether-es/aether/filestore"
-	"github.com/spf13/cobra"
 )
 
 // program is what all commands share: where they read and write, and the flags.
@@ -25,6 +25,8 @@ type program struct {
 	namespace string
 	json      bool
 	wait      time.Duration
+
+	noHelp error // why help was not shown
 }
 
 func newProgram(stdin io.Reader, stdout, stderr io.Writer) *program {
@@ -32,45 +34,8 @@ func newProgram(stdin io.Reader, stdout, stderr io.Writer) *program {
 	return &program{stdin: stdin, stdout: &above{c, stdout}, console: c}
 }
 
-const (
-	defaultDir = "./aether-data"
-	dirEnv     = "AETHER_DATA"
-)
-
-func (p *program) addFlags(root *cobra.Command) {
-	flags := root.PersistentFlags()
-	flags.StringVar(&p.dir, "data", cmp.Or(os.Getenv(dirEnv), defaultDir), "`folder` of the store; $"+dirEnv+" when that is set")
-	flags.StringVar(&p.namespace, "namespace", "default", "`name` of the namespace within the store; nothing crosses it")
-	flags.BoolVar(&p.json, "json", false, "write JSON, one object a line")
-	flags.Bool("progress", false, "show progress on stderr even if that is no terminal; =false: never")
-}
-
-// checkFlags looks at the flags that every command has.
-func (p *program) checkFlags(cmd *cobra.Command) error {
-	if p.dir == "" {
-		return &usageError{cmd, errors.New("--data is empty")}
-	}
-	var invalid *aether.InvalidError
-	if err := aether.CheckNamespace(p.namespace); errors.As(err, &invalid) {
-		return &usageError{cmd, fmt.Errorf("--namespace %s", invalid.Reason)}
-	}
-	if flag := cmd.Flags().Lookup("progress"); flag.Changed {
-		p.console.demand(flag.Value.String() == "true")
-	}
-	return nil
-}
-
-// addWait adds the flag of the commands that save.
-func (p *program) addWait(cmd *cobra.Command) {
-	cmd.Flags().DurationVar(&p.wait, "wait", 0, "how long to wait while another process has the store open: 10s")
-}
-
 func (p *program) options() *filestore.Options {
-	handler := slog.Handler(slog.NewTextHandler(p.console, &slog.HandlerOptions{Level: slog.LevelWarn}))
-	if p.json {
-		handler = slog.NewJSONHandler(p.console, &slog.HandlerOptions{Level: slog.LevelWarn})
-	}
-	return &filestore.Options{Logger: slog.New(handler), Progress: p.showProgress}
+	return &filestore.Options{Logger: slog.New(&warnings{console: p.console, json: p.json}), Progress: p.showProgress}
 }
 
 // showProgress shows how far the store has come with something.
@@ -86,19 +51,43 @@ func (p *program) showProgress(now filestore.Progress) {
 	})
 }
 
-// saveTo opens the store for saving, makes it if need be, and closes it in the
-// end. It has the lock of the folder meanwhile.
-func (p *program) saveTo(ctx context.Context, use func(aether.EventStore) error) (err error) {
-	engine, err := p.open(ctx)
-	if err != nil {
-		return p.explainOpen(err)
-	}
-	defer func() { err = errors.Join(err, engine.Close()) }()
-	store, err := engine.Namespace(ctx, p.namespace)
+// intake saves the events of the input. It has the lock of the folder meanwhile;
+// where there is no store, from the first event on, which makes it.
+func (p *program) intake(ctx context.Context, in *intake, args []string) (err error) {
+	input, size, err := p.input(args)
 	if err != nil {
 		return err
 	}
-	return use(store)
+	defer input.Close()
+	in.size = size
+
+	var engine *filestore.Store
+	defer func() {
+		if engine != nil {
+			err = errors.Join(err, engine.Close())
+		}
+	}()
+	in.open = func() (_ aether.EventStore, err error) {
+		if engine, err = p.open(ctx); err != nil {
+			return nil, p.explainOpen(err)
+		}
+		return engine.Namespace(ctx, p.namespace)
+	}
+	if p.hasStore(ctx) {
+		if in.store, err = in.open(); err != nil {
+			return err
+		}
+	}
+	return in.run(ctx, input)
+}
+
+// hasStore says whether there is a store, perhaps one that cannot be opened.
+func (p *program) hasStore(ctx context.Context) bool {
+	engine, err := filestore.OpenReadOnly(ctx, p.dir, p.options())
+	if err == nil {
+		err = engine.Close()
+	}
+	return !errors.Is(err, filestore.ErrNotFound)
 }
 
 func (p *program) open(ctx context.Context) (*filestore.Store, error) {
@@ -127,7 +116,7 @@ func (p *program) open(ctx context.Context) (*filestore.Store, error) {
 // use, nor may it wait for one that runs. It also changes nothing, makes no
 // folder, and works on a copy that cannot be written to. The price is that the
 // log is read from its beginning, a second per million events or two.
-func (p *program) readFrom(ctx context.Context, use func(aether.EventStore) error) (err error) {
+func (p *program) readFrom(ctx context.Context, use func(aether.Engine, aether.EventStore) error) (err error) {
 	engine, err := filestore.OpenReadOnly(ctx, p.dir, p.options())
 	if err != nil {
 		return p.explainOpen(err)
@@ -137,45 +126,23 @@ func (p *program) readFrom(ctx context.Context, use func(aether.EventStore) erro
 	if err != nil {
 		return err
 	}
-	return use(store)
+	return use(engine, store)
 }
 
-// input opens what a command reads: the file of its argument, else stdin. It also
-// returns the size, 0 when that is not known.
-func (p *program) input(args []string) (io.ReadCloser, int64, error) {
-	if len(args) > 0 && args[0] != "-" {
-		file, err := os.Open(args[0])
-		if err != nil {
-			return nil, 0, err
-		}
-		info, err := file.Stat()
-		if err == nil && info.IsDir() {
-			err = fmt.Errorf("%s is a folder; append and import read a file of JSON lines", args[0])
-		}
-		if err != nil {
-			return nil, 0, errors.Join(err, file.Close())
-		}
-		return file, regularSize(info), nil
-	}
-	file, ok := p.stdin.(*os.File)
-	if !ok {
-		return io.NopCloser(p.stdin), 0, nil
-	}
-	if isTerminal(file) {
-		fmt.Fprintln(p.console, "Type or paste events, one JSON object a line; Ctrl-D ends.")
-	}
-	info, err := file.Stat()
-	if err != nil {
-		return io.NopCloser(file), 0, nil
-	}
-	return io.NopCloser(file), regularSize(info), nil
-}
+// errNoNamespace is the class of checkNamespace.
+var errNoNamespace = errors.New("no such namespace")
 
-func regularSize(info os.FileInfo) int64 {
-	if info.Mode().IsRegular() {
-		return info.Size()
+// checkNamespace fails when the namespace has no events and others have. It is for
+// commands that found nothing: it reads the log.
+func (p *program) checkNamespace(ctx context.Context, engine aether.Engine) error {
+	names, err := engine.Namespaces(ctx)
+	if err != nil || len(names) == 0 || slices.Contains(names, p.namespace) {
+		return err
 	}
-	return 0
+	for i := range names {
+		names[i] = printable(names[i])
+	}
+	return &explained{errNoNamespace, fmt.Sprintf("namespace %s has no events; there are: %s", printable(p.namespace), strings.Join(names, ", "))}
 }
 
 // note tells a person something that a script need not know.

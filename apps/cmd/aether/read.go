@@ -21,10 +21,13 @@ out what was saved since it began.`,
   aether read grid/mars --after 7 --json`,
 		Args: actorArgument,
 		RunE: func(cmd *cobra.Command, args []string) error {
-			return p.readFrom(cmd.Context(), func(store aether.EventStore) error {
+			return p.readFrom(cmd.Context(), func(engine aether.Engine, store aether.EventStore) error {
 				out := newPrinter(p.stdout, p.json)
 				err := out.printAll(store.GetEvents(cmd.Context(), args[0], aether.Version(after)), limit)
 				if err = errors.Join(err, out.flush()); err == nil && out.events == 0 {
+					if err := p.checkNamespace(cmd.Context(), engine); err != nil {
+						return err
+					}
 					none := args[0] + " has no events"
 					if after > 0 {
 						none += fmt.Sprintf(" after version %d", after)
@@ -36,6 +39,7 @@ out what was saved since it began.`,
 		},
 	}
 	cmd.Flags().Var((*number)(&after), "after", "only events with a greater `version`")
-	cmd.Flags().Var((*number)(&limit), "limit", "at most this `number` of events")
+	p.addNamespace(cmd)
+	cmd.Flags().Var((*number)(&limit), "limit", "at most this `number` of events; 0: all")
 	return cmd
 }

@@ -1,10 +1,16 @@
 package main
 
 import (
+	"bytes"
+	"context"
 	"fmt"
+	"os"
 	"path/filepath"
 	"strings"
 	"testing"
+	"time"
+
+	"github.com/aether-es/aether/filestore"
 )
 
 func TestLog(t *testing.T) {
@@ -26,7 +32,6 @@ func TestLog(t *testing.T) {
 		{"--after 12", nil},
 		{"--follow --to 3", []int{1, 2, 3}},
 		{"--follow --limit 1 --after 4", []int{5}},
-		{"--namespace other", nil},
 	} {
 		got := must(t, "", append([]string{"log", "--json", "--data", dir}, strings.Fields(test.args)...)...)
 		want := ""
@@ -50,6 +55,7 @@ func TestLogText(t *testing.T) {
 		"      10  2026-03-02T08:01:30.000000Z  grid/moon        2  RoverLanded  {\"rover\":\"yutu\",\"x\":0,\"y\":0,\"heading\":\"E\"}\n", "")
 	cli(t, "", "log", "--data", dir, "--kind", "x").expect(t, exitDone, "", "aether: there are no such events in namespace \"default\"\n")
 	cli(t, "", "log", "--data", dir, "--kind", "x", "--json").expect(t, exitDone, "", "")
+	cli(t, "", "log", "--data", dir, "--kind", "grid,x").expect(t, exitDone, "", "aether: there are no such events in namespace \"default\"; for several kinds or types give --kind or --type several times, without commas\n")
 }
 
 // What somebody managed to save must not control the terminal of who looks at it.
@@ -76,7 +82,7 @@ func TestRead(t *testing.T) {
 		"POSITION  TIME                         ACTOR      VERSION  TYPE         DATA\n"+
 		"      10  2026-03-02T08:01:30.000000Z  grid/moon        2  RoverLanded  {\"rover\":\"yutu\",\"x\":0,\"y\":0,\"heading\":\"E\"}\n", "")
 	cli(t, "", "read", "grid/venus", "--data", dir).expect(t, exitDone, "", "aether: grid/venus has no events in namespace \"default\"\n")
-	cli(t, "", "read", "grid/moon", "--after", "2", "--data", dir, "--namespace", "x").expect(t, exitDone, "", "aether: grid/moon has no events after version 2 in namespace \"x\"\n")
+	cli(t, "", "read", "grid/moon", "--after", "2", "--data", dir).expect(t, exitDone, "", "aether: grid/moon has no events after version 2 in namespace \"default\"\n")
 	cli(t, "", "read", "grid/venus", "--data", dir, "--json").expect(t, exitDone, "", "")
 }
 
@@ -90,4 +96,39 @@ func TestStreams(t *testing.T) {
 `, "")
 	cli(t, "", "streams", "--data", dir, "--kind", "rover").expect(t, exitDone, "ACTOR      VERSION\nrover/a<b        1\n", "")
 	cli(t, "", "streams", "--data", dir, "--kind", "x").expect(t, exitDone, "", "aether: there are no such actors in namespace \"default\"\n")
+}
+
+// A namespace without events is most likely misspelt.
+func TestNoNamespace(t *testing.T) {
+	dir := roverStore(t)
+	must(t, `{"actorId":"a/b","type":"T","data":1}`, "append", "--data", dir, "--namespace", "zoo")
+	file := filepath.Join(t.TempDir(), "events")
+	for _, args := range []string{"log", "log --kind grid", "read grid/mars", "streams", "export", "export " + file} {
+		cli(t, "", append(strings.Fields(args), "--data", dir, "--namespace", "nope")...).expect(t, exitFailed, "",
+			"aether: namespace nope has no events; there are: default, zoo\n")
+	}
+	cli(t, "", "export", "--data", dir, "--namespace", "nope", "--json").expect(t, exitFailed, "",
+		`{"error":"namespace nope has no events; there are: default, zoo","class":"not-found"}`+"\n")
+	if _, err := os.Stat(file); !os.IsNotExist(err) {
+		t.Errorf("export made a file of no events: %v", err)
+	}
+
+	// Who follows waits for events that may come, and is told.
+	var stdout, stderr bytes.Buffer
+	ctx, stop := context.WithTimeout(t.Context(), time.Minute) // so that it ends if it is not told
+	defer stop()
+	told := &onWrite{to: &stderr, do: stop}
+	code := run(ctx, []string{"log", "--follow", "--data", dir, "--namespace", "nope"}, strings.NewReader(""), &stdout, told)
+	result{code, stdout.String(), stderr.String()}.expect(t, exitDone, "", "aether: namespace nope has no events; there are: default, zoo; this waits for its first\n")
+
+	// A store without any events has nothing to say.
+	empty := filepath.Join(t.TempDir(), "empty")
+	engine, err := filestore.Open(t.Context(), empty, nil)
+	if err != nil {
+		t.Fatal(err)
+	}
+	if err := engine.Close(); err != nil {
+		t.Fatal(err)
+	}
+	cli(t, "", "log", "--data", empty).expect(t, exitDone, "", "aether: there are no such events in namespace \"default\"\n")
 }

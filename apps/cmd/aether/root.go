@@ -3,7 +3,6 @@ package main
 import (
 	"errors"
 	"fmt"
-	"strconv"
 	"strings"
 
 	"github.com/aether-es/aether"
@@ -12,6 +11,7 @@ import (
 
 // newRootCommand returns the command line.
 func newRootCommand(p *program) *cobra.Command {
+	showVersion := false
 	root := &cobra.Command{
 		Use:   "aether",
 		Short: "Keep events, and read them again",
@@ -35,13 +35,23 @@ Exit codes:
   1  failed
   2  wrong usage
   3  version conflict: the actor has another event at that version
-Errors go to stderr. With --json they are objects: {"error":…,"class":…}, where the
-input was at fault with "line", and with "savedLines", up to which the input is saved.`,
+
+Errors and warnings go to stderr. With --json they are objects: {"warning":…} and
+{"error":…,"class":…}. The classes are usage (exit code 2) and conflict (3), and with 1:
+  invalid      an event breaks a rule
+  duplicate    its id is in the store, with another version or content
+  not-found    no such store, backup, namespace or file
+  in-use       another process is saving
+  damaged      the store or backup is not as it was written
+  disk-full, stopped (the disk failed), interrupted, failed (anything else)
+
+An error of append or import has "savedLines", up to which the input is saved, and
+"line" where one is at fault; a conflict "actorId", "tried" and "latest", which are
+versions; a duplicate "actorId", "id", "version" in the store, and "tried".`,
 		Example: `  aether append events.jsonl
   aether log --kind station --follow
   aether read station/CP-1 --json | jq .data
   aether <command> --help`,
-		Version:               version(),
 		SilenceErrors:         true,
 		DisableFlagsInUseLine: true,
 		SilenceUsage:          true,
@@ -49,19 +59,18 @@ input was at fault with "line", and with "savedLines", up to which the input is 
 			if len(args) == 0 {
 				return nil
 			}
-			message := fmt.Sprintf("there is no command %q", args[0])
-			cmd.SuggestionsMinimumDistance = 1 // typing errors, not other words
-			if like := cmd.SuggestionsFor(args[0]); len(like) > 0 {
-				message += "; did you mean " + strings.Join(like, " or ") + "?"
-			}
-			return &usageError{cmd, errors.New(message)}
+			return noSuchCommand(cmd, args[0])
 		},
 		RunE: func(cmd *cobra.Command, _ []string) error {
+			if showVersion {
+				return p.printVersion()
+			}
 			return &usageError{cmd, errors.New("which command?")}
 		},
 		PersistentPreRunE: func(cmd *cobra.Command, _ []string) error { return p.checkFlags(cmd) },
+		CompletionOptions: cobra.CompletionOptions{HiddenDefaultCmd: true},
 	}
-	root.SetVersionTemplate("{{.Version}}\n")
+	root.Flags().BoolVar(&showVersion, "version", false, "say which version this is")
 	root.SetFlagErrorFunc(func(cmd *cobra.Command, err error) error { return &usageError{cmd, err} })
 	p.addFlags(root)
 	root.AddCommand(
@@ -75,8 +84,44 @@ input was at fault with "line", and with "savedLines", up to which the input is 
 		newBackupCommand(p),
 		newRestoreCommand(p),
 		newBenchCommand(),
+		newVersionCommand(p),
 	)
+	root.SetHelpCommand(newHelpCommand())
+	help := root.HelpFunc()
+	root.SetHelpFunc(func(cmd *cobra.Command, args []string) {
+		if wrong := cmd.Flags().Args(); cmd == root && len(wrong) > 0 {
+			p.noHelp = noSuchCommand(root, wrong[0])
+			return
+		}
+		root.PersistentFlags().Lookup("data").Hidden = isStoreless(cmd)
+		help(cmd, args)
+	})
 	return root
+}
+
+func newHelpCommand() *cobra.Command {
+	return storeless(&cobra.Command{
+		Use:   "help [COMMAND]",
+		Short: "Show the help of a command",
+		Args:  arguments(0, 1, "a command"),
+		RunE: func(cmd *cobra.Command, args []string) error {
+			about, _, err := cmd.Root().Find(args)
+			if err != nil || len(args) > 0 && about == cmd.Root() {
+				return noSuchCommand(cmd.Root(), args[0])
+			}
+			about.InitDefaultHelpFlag()
+			return about.Help()
+		},
+	})
+}
+
+func noSuchCommand(root *cobra.Command, name string) error {
+	message := fmt.Sprintf("there is no command %q", name)
+	root.SuggestionsMinimumDistance = 1 // typing errors, not other words
+	if like := root.SuggestionsFor(name); len(like) > 0 {
+		message += "; did you mean " + strings.Join(like, " or ") + "?"
+	}
+	return &usageError{root, errors.New(message)}
 }
 
 // arguments says how many arguments a command takes, and what they are.
@@ -105,19 +150,3 @@ func actorArgument(cmd *cobra.Command, args []string) error {
 	}
 	return nil
 }
-
-// number is the value of a flag. It differs from those that cobra brings in what
-// it says of a wrong one.
-type number uint64
-
-func (n *number) Set(text string) error {
-	value, err := strconv.ParseUint(text, 10, 64)
-	if err != nil {
-		return errors.New("it must be a whole number")
-	}
-	*n = number(value)
-	return nil
-}
-
-func (n *number) String() string { return strconv.FormatUint(uint64(*n), 10) }
-func (n *number) Type() string   { return "number" }

@@ -25,16 +25,22 @@ each actor in memory.`,
   aether streams --kind grid --json`,
 		Args: arguments(0, 0, ""),
 		RunE: func(cmd *cobra.Command, _ []string) error {
-			return p.readFrom(cmd.Context(), func(store aether.EventStore) error {
-				return p.printStreams(cmd, store, kind)
+			if cmd.Flags().Changed("kind") {
+				if err := checkFilters(cmd, []string{kind}, nil); err != nil {
+					return err
+				}
+			}
+			return p.readFrom(cmd.Context(), func(engine aether.Engine, store aether.EventStore) error {
+				return p.printStreams(cmd, engine, store, kind)
 			})
 		},
 	}
+	p.addNamespace(cmd)
 	cmd.Flags().StringVar(&kind, "kind", "", "only actors of this `kind`, as in kind/key")
 	return cmd
 }
 
-func (p *program) printStreams(cmd *cobra.Command, store aether.EventStore, kind string) error {
+func (p *program) printStreams(cmd *cobra.Command, engine aether.Engine, store aether.EventStore, kind string) error {
 	out := bufio.NewWriter(p.stdout)
 	encoder := json.NewEncoder(out)
 	encoder.SetEscapeHTML(false)
@@ -55,6 +61,9 @@ func (p *program) printStreams(cmd *cobra.Command, store aether.EventStore, kind
 		}
 	}
 	if !found {
+		if err := p.checkNamespace(cmd.Context(), engine); err != nil {
+			return err
+		}
 		p.note("there are no such actors in namespace %q", p.namespace)
 	}
 	return errors.Join(rows.flush(), out.Flush())

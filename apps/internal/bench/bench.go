@@ -4,6 +4,7 @@ package bench
 
 import (
 	"context"
+	"errors"
 	"slices"
 	"sync"
 	"time"
@@ -14,6 +15,7 @@ type Result struct {
 	Name    string `json:"name"`
 	Writers int    `json:"writers,omitempty"`
 	Batch   int    `json:"batch,omitempty"`
+	Actors  int    `json:"actors,omitempty"`
 	Events  int    `json:"events,omitempty"` // in the store, or in the actor that is loaded
 
 	// PerSecond counts events; for loads it counts actors.
@@ -58,6 +60,7 @@ func Benchmarks() []Benchmark {
 		{"append", "durable saves of single events and of batches, against one bare file", runAppend},
 		{"load", "reading actors of 10, 100 and 1000 events", runLoad},
 		{"scan", "reading the log", runScan},
+		{"host", "commands to one hot actor and to 10,000, and the state of actors not in memory", runHost},
 		{"large", "append and load in a small store and in one of many events; memory and time to open", runLarge},
 	}
 }
@@ -97,6 +100,17 @@ func load(ctx context.Context, writers int, duration time.Duration, call func(wr
 	all := slices.Concat(times...)
 	p50, p99 = percentiles(all)
 	return float64(len(all)) / took.Seconds(), p50, p99, ctx.Err()
+}
+
+// callTogether runs n calls at once and returns their errors.
+func callTogether(n int, call func(i int) error) error {
+	var wg sync.WaitGroup
+	errs := make([]error, n)
+	for i := range n {
+		wg.Go(func() { errs[i] = call(i) })
+	}
+	wg.Wait()
+	return errors.Join(errs...)
 }
 
 // percentiles returns the median and the 99th percentile, in microseconds, of

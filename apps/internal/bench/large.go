@@ -3,6 +3,7 @@ package bench
 import (
 	"context"
 	"fmt"
+	"math/rand/v2"
 	"os"
 	"path/filepath"
 	"time"
@@ -77,6 +78,11 @@ func sizedStore(ctx context.Context, o *Options, events int) ([]Result, error) {
 		return nil, err
 	}
 	loads.Name, loads.Events = "large load", events
+	bare, err := bareReads(ctx, o, filepath.Join(folder, "log"))
+	if err != nil {
+		return nil, err
+	}
+	bare.Name, bare.Events = "large bare reads", events
 	appends, err := appendTo(ctx, o, log, 128, 1)
 	if err != nil {
 		return nil, err
@@ -84,7 +90,48 @@ func sizedStore(ctx context.Context, o *Options, events int) ([]Result, error) {
 	appends.Name, appends.Events = "large append", events
 	scan, err := scanLog(ctx, o, log)
 	scan.Name = "large scan"
-	return append(results, loads, appends, scan), err
+	return append(results, loads, bare, appends, scan), err
+}
+
+// bareReads is the limit of loading: as many calls of the kernel for as many bytes,
+// as far apart, as loading an actor of 100 events makes, in the same files. What
+// they cost more in a large store is what memory costs that no cache of the
+// processor holds.
+func bareReads(ctx context.Context, o *Options, folder string) (result Result, err error) {
+	const reads, size = 100 / savesOf, savesOf * (eventSize + 128)
+	const apart = 16 * size
+	names, err := filepath.Glob(filepath.Join(folder, "*"))
+	if err != nil {
+		return result, err
+	}
+	var files []*os.File
+	var starts []int64 // how many there are in each file
+	for _, name := range names {
+		file, err := os.Open(name)
+		if err != nil {
+			return result, err
+		}
+		defer file.Close()
+		info, err := file.Stat()
+		if err != nil {
+			return result, err
+		}
+		if n := info.Size() - reads*apart; n > 0 {
+			files, starts = append(files, file), append(starts, n)
+		}
+	}
+	buf := make([]byte, size)
+	result.PerSecond, result.P50, result.P99, err = load(ctx, 1, o.Duration, func(_, _ int) error {
+		n := rand.IntN(len(files))
+		start := rand.Int64N(starts[n])
+		for i := range int64(reads) {
+			if _, err := files[n].ReadAt(buf, start+i*apart); err != nil {
+				return err
+			}
+		}
+		return nil
+	})
+	return result, err
 }
 
 // appendTo has writers save to actors of their own, every event with an ID that

@@ -1,12 +1,16 @@
 package jsonl
 
 import (
+	"bytes"
+	"cmp"
 	"encoding/json"
+	"errors"
 	"fmt"
 	"slices"
 	"strconv"
 	"strings"
 	"time"
+	"unicode/utf8"
 
 	"github.com/aether-es/aether"
 	"github.com/aether-es/aether/internal/jsoncheck"
@@ -22,7 +26,7 @@ var (
 func decode(text []byte) (aether.Event, *LineError) {
 	var e aether.Event
 	if err := jsoncheck.Check(text); err != nil {
-		return e, &LineError{Reason: err.Error()}
+		return e, &LineError{Reason: cmp.Or(syntaxFault(text), err.Error())}
 	}
 	text = text[skipSpace(text, 0):]
 	if text[0] != '{' {
@@ -58,6 +62,28 @@ func decode(text []byte) (aether.Event, *LineError) {
 		return faultOf(field, reason)
 	})
 	return e, fault
+}
+
+// syntaxFault says where a line stops being JSON. It counts characters from 1, as
+// editors do. It is empty when that is not what is wrong.
+func syntaxFault(text []byte) string {
+	// A space at the end tells a line that ends too early from one whose last byte
+	// does not fit.
+	text = slices.Concat(bytes.TrimRight(text, "\r\n"), []byte(" "))
+	var value json.RawMessage
+	var fault *json.SyntaxError
+	if !errors.As(json.Unmarshal(text, &value), &fault) {
+		return ""
+	}
+	at := int(fault.Offset) - 1 // the offset is the one behind the byte
+	switch {
+	case at >= len(text)-1:
+		return "is not JSON: it ends too early; an event is one object on one line"
+	case at < 0 || at >= 10000 && (text[at] == '[' || text[at] == '{'):
+		return "" // it may be nested too deep
+	}
+	char, _ := utf8.DecodeRune(text[at:])
+	return fmt.Sprintf("is not JSON: unexpected %q in column %d", char, utf8.RuneCount(text[:at])+1)
 }
 
 func faultOf(field, reason string) *LineError {

@@ -70,11 +70,16 @@ func readAll(r *Reader) (events []aether.Event, numbers []int, err error) {
 
 func TestReadFaults(t *testing.T) {
 	for _, test := range []struct{ text, want string }{
-		{"garbage", `line 1 is not JSON: unexpected 'g' at byte 0`},
-		{"\n\n{\n", `line 3 is not JSON: it ends too early`},
-		{`{"actorId":"a/b"`, `line 1 is not JSON: it ends too early`},
-		{`{"actorId":"a/b"} {"actorId":"a/b"}`, `line 1 is not JSON: unexpected '{' at byte 18`},
-		{"\x00\x00", `line 1 is not JSON: unexpected '\x00' at byte 0`},
+		{"garbage", `line 1 is not JSON: unexpected 'g' in column 1`},
+		{"\ufeff{\"é\":ö}", `line 1 is not JSON: unexpected 'ö' in column 6`},
+		{"\n\n{\n", `line 3 is not JSON: it ends too early; an event is one object on one line`},
+		{`{"actorId":"a/b"`, `line 1 is not JSON: it ends too early; an event is one object on one line`},
+		{`{"actorId":nul`, `line 1 is not JSON: it ends too early; an event is one object on one line`},
+		{"{]\r\n", `line 1 is not JSON: unexpected ']' in column 2`},
+		{"{\"actorId", `line 1 is not JSON: it ends too early; an event is one object on one line`},
+		{"{\"a\tb\"}", `line 1 is not JSON: unexpected '\t' in column 4`},
+		{`{"actorId":"a/b"} {"actorId":"a/b"}`, `line 1 is not JSON: unexpected '{' in column 19`},
+		{"\x00\x00", `line 1 is not JSON: unexpected '\x00' in column 1`},
 		{"{\"type\":\"\xff\"}", `line 1 is not valid UTF-8`},
 		{"\xff\xfe{\x00}\x00", `line 1 begins like UTF-16; the input must be UTF-8`},
 		{"\xfe\xff\x00{\x00}", `line 1 begins like UTF-16; the input must be UTF-8`},
