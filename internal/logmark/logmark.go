@@ -9,6 +9,7 @@ import (
 	"crypto/sha256"
 	"encoding/hex"
 	"encoding/json"
+	"errors"
 
 	"github.com/aether-es/aether"
 )
@@ -16,7 +17,23 @@ import (
 // Mark is a position of one log. The zero Mark is before the first event of any.
 type Mark struct {
 	Position aether.Position `json:"position"`
-	Digest   string          `json:"digest"` // of the event there
+	Digest   Digest          `json:"digest"` // of the event there
+}
+
+// Digest tells an event from every other, also from one at the same position of
+// another history: the first 128 bits of the SHA-256 of its JSON form.
+type Digest [16]byte
+
+// MarshalText returns the digest in hexadecimal.
+func (d Digest) MarshalText() ([]byte, error) { return hex.AppendEncode(nil, d[:]), nil }
+
+// UnmarshalText is the reverse of MarshalText.
+func (d *Digest) UnmarshalText(text []byte) error {
+	if hex.DecodedLen(len(text)) != len(d) {
+		return errors.New("logmark: a digest has 32 digits")
+	}
+	_, err := hex.Decode(d[:], text)
+	return err
 }
 
 // Of returns the mark of an event.
@@ -26,7 +43,7 @@ func Of(event *aether.Event) (Mark, error) {
 		return Mark{}, err
 	}
 	sum := sha256.Sum256(text)
-	return Mark{event.Position, hex.EncodeToString(sum[:16])}, nil
+	return Mark{event.Position, Digest(sum[:16])}, nil
 }
 
 // At returns the mark of a position, the zero Mark when the log does not reach it.

@@ -1,6 +1,7 @@
 package logmark_test
 
 import (
+	"encoding/json"
 	"errors"
 	"fmt"
 	"testing"
@@ -36,7 +37,7 @@ func TestMark(t *testing.T) {
 		}
 	}
 	mark, err := logmark.At(t.Context(), log, 4)
-	if err != nil || mark.Position != 4 || mark.Digest == "" {
+	if err != nil || mark.Position != 4 || mark.Digest == (logmark.Digest{}) {
 		t.Fatalf("At: %+v, %v", mark, err)
 	}
 	expect("the same log", log, mark, true)
@@ -50,6 +51,26 @@ func TestMark(t *testing.T) {
 	}
 	if _, err := logmark.At(t.Context(), closed(t), 1); !errors.Is(err, aether.ErrClosed) {
 		t.Errorf("At of a closed store: %v", err)
+	}
+}
+
+func TestMarkAsJSON(t *testing.T) {
+	mark, err := logmark.At(t.Context(), newLog(t, 1, `{"a":1}`), 1)
+	if err != nil {
+		t.Fatal(err)
+	}
+	text, err := json.Marshal(mark)
+	if err != nil {
+		t.Fatal(err)
+	}
+	var read logmark.Mark
+	if err := json.Unmarshal(text, &read); err != nil || read != mark {
+		t.Errorf("%s is read as %+v, %v", text, read, err)
+	}
+	for _, bad := range []string{`{"digest":"12"}`, `{"digest":"zz345678901234567890123456789012"}`, `{"digest":1}`} {
+		if err := json.Unmarshal([]byte(bad), &read); err == nil {
+			t.Errorf("%s is read", bad)
+		}
 	}
 }
 

@@ -8,7 +8,6 @@ import (
 	"sync"
 
 	"github.com/aether-es/aether"
-	"github.com/aether-es/aether/filestore"
 	"golang.org/x/sys/unix"
 )
 
@@ -123,7 +122,7 @@ func (l *bareLog) write() {
 // storeAppend measures saves to a new store.
 func storeAppend(ctx context.Context, o *Options, writers, batch int) (result Result, err error) {
 	o.Progress(fmt.Sprintf("filestore, %d writers, %d events a save", writers, batch))
-	err = inStore(ctx, o, func(_ *filestore.Store, store aether.EventStore) error {
+	err = inStore(ctx, o, func(store aether.EventStore) error {
 		result, err = appendTo(ctx, o, store, writers, batch)
 		return err
 	})

@@ -61,6 +61,7 @@ func Benchmarks() []Benchmark {
 		{"load", "reading actors of 10, 100 and 1000 events", runLoad},
 		{"scan", "reading the log", runScan},
 		{"host", "commands to one hot actor and to 10,000, and the state of actors not in memory", runHost},
+		{"deadline", "a million pending deadlines: reading them, firing 10,000, memory", runDeadline},
 		{"large", "append and load in a small store and in one of many events; memory and time to open", runLarge},
 	}
 }

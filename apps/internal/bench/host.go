@@ -7,7 +7,6 @@ import (
 
 	"github.com/aether-es/aether"
 	"github.com/aether-es/aether/actor"
-	"github.com/aether-es/aether/filestore"
 	"github.com/aether-es/aether/schema"
 )
 
@@ -44,7 +43,7 @@ func counters() actor.Decider[counter, int, counted] {
 // actors that are not in memory.
 func runHost(ctx context.Context, o *Options) ([]Result, error) {
 	var results []Result
-	err := inStore(ctx, o, func(_ *filestore.Store, store aether.EventStore) error {
+	err := inStore(ctx, o, func(store aether.EventStore) error {
 		for _, part := range []struct{ actors, callers int }{{1, 1024}, {10_000, 128}} {
 			o.Progress(fmt.Sprintf("host, %d actors, %d callers", part.actors, part.callers))
 			result, err := commands(ctx, o, store, part.actors, part.callers)

@@ -2,6 +2,7 @@ package bench
 
 import (
 	"context"
+	"errors"
 	"fmt"
 	"math/rand/v2"
 	"os"
@@ -60,29 +61,33 @@ func readActors(ctx context.Context, o *Options, store aether.EventStore, kind s
 }
 
 // inStore runs a part of a benchmark in a new store.
-func inStore(ctx context.Context, o *Options, run func(store *filestore.Store, events aether.EventStore) error) error {
+func inStore(ctx context.Context, o *Options, run func(store aether.EventStore) error) error {
 	folder, err := os.MkdirTemp(o.Folder, "store")
 	if err != nil {
 		return err
 	}
 	defer os.RemoveAll(folder)
-	store, err := filestore.Open(ctx, filepath.Join(folder, "data"), nil)
+	return inFolder(ctx, filepath.Join(folder, "data"), run)
+}
+
+// inFolder runs a part of a benchmark in the store of a folder.
+func inFolder(ctx context.Context, folder string, run func(store aether.EventStore) error) error {
+	store, err := filestore.Open(ctx, folder, nil)
 	if err != nil {
 		return err
 	}
-	defer store.Close()
 	events, err := store.Namespace(ctx, "default")
-	if err != nil {
-		return err
+	if err == nil {
+		err = run(events)
 	}
-	return run(store, events)
+	return errors.Join(err, store.Close())
 }
 
 // runLoad reads actors of different lengths out of one store that has about
 // 100,000 events of each.
 func runLoad(ctx context.Context, o *Options) ([]Result, error) {
 	var results []Result
-	err := inStore(ctx, o, func(_ *filestore.Store, store aether.EventStore) error {
+	err := inStore(ctx, o, func(store aether.EventStore) error {
 		const each = 100_000
 		sizes := []int{10, 100, 1000}
 		for _, events := range sizes {

@@ -6,14 +6,13 @@ import (
 	"time"
 
 	"github.com/aether-es/aether"
-	"github.com/aether-es/aether/filestore"
 )
 
 // runScan reads the log of a store from its beginning to its end.
 func runScan(ctx context.Context, o *Options) ([]Result, error) {
 	const events = 500_000
 	var result Result
-	err := inStore(ctx, o, func(_ *filestore.Store, store aether.EventStore) error {
+	err := inStore(ctx, o, func(store aether.EventStore) error {
 		o.Progress(fmt.Sprintf("filling: %d events", events))
 		if err := fill(ctx, store, "station", events/100, 100); err != nil {
 			return err

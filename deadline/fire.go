@@ -1,0 +1,122 @@
+package deadline
+
+import (
+	"context"
+	"math"
+	"sync"
+	"time"
+)
+
+// flight is a deadline whose Fire is under way: its slot, and what it was when
+// that began.
+type flight struct {
+	slot  uint32
+	entry entry
+}
+
+// dispatch fires what is due until ctx ends, and waits for what it began.
+func (s *Scheduler) dispatch(ctx context.Context) {
+	var workers sync.WaitGroup
+	defer workers.Wait()
+	for ctx.Err() == nil {
+		s.mu.Lock()
+		for s.workers < s.options.Concurrency {
+			next, ok := s.nextDue()
+			if !ok {
+				break
+			}
+			s.workers++
+			workers.Go(func() { s.work(ctx, next) })
+		}
+		// From here until mu is free nothing changes, so no change is missed.
+		next := s.firstTry()
+		busy := s.workers == s.options.Concurrency
+		wait, cancel := context.WithCancel(ctx)
+		s.wake = cancel
+		s.mu.Unlock()
+
+		if busy || next == never {
+			<-wait.Done()
+		} else if err := s.options.Clock.WaitUntil(wait, time.UnixMicro(next).UTC()); err != nil && wait.Err() == nil {
+			s.fail(err)
+		}
+		cancel()
+	}
+}
+
+// work fires one deadline, and then others as long as some are due.
+func (s *Scheduler) work(ctx context.Context, f flight) {
+	for {
+		fired := s.fireOne(ctx, f)
+		var more bool
+		if f, more = s.landed(ctx, f, fired); !more {
+			return
+		}
+	}
+}
+
+// fireOne says whether Fire has succeeded.
+func (s *Scheduler) fireOne(ctx context.Context, f flight) bool {
+	d, err := s.deadlineOf(ctx, f.entry)
+	if err != nil && ctx.Err() == nil && ends(err) {
+		s.fail(err)
+		return false
+	}
+	if err == nil {
+		err = s.rule.fire(ctx, d)
+	}
+	if err != nil && ctx.Err() == nil {
+		s.logger.Error("deadline: firing failed; it is tried again",
+			"actor", d.ActorID, "name", d.Name, "position", f.entry.position, "failed", f.entry.failed+1, "error", err)
+	}
+	return err == nil
+}
+
+// landed notes how a flight has ended, and takes the next one that is due. Where
+// there is one the dispatcher looks again anyway: it waits for that one, or for a
+// worker.
+func (s *Scheduler) landed(ctx context.Context, f flight, fired bool) (next flight, more bool) {
+	s.mu.Lock()
+	defer s.mu.Unlock()
+	now := s.options.Clock.Now()
+	s.table.landed(f.slot, f.entry.position, fired, func(failed int) int64 {
+		return micros(now.Add(s.backoff(failed)))
+	})
+	s.dirty = true
+	if ctx.Err() == nil {
+		next, more = s.nextDue()
+	}
+	if !more {
+		s.workers--
+		s.wakeDispatcher()
+	}
+	return next, more
+}
+
+// nextDue takes the deadline that is due first, if one is due; mu is held.
+func (s *Scheduler) nextDue() (flight, bool) {
+	first, ok := s.table.first()
+	if !ok || s.options.Clock.Now().UnixMicro() < first.try {
+		return flight{}, false
+	}
+	slot := s.table.take()
+	return flight{slot, *s.table.at(slot)}, true
+}
+
+// never is later than any deadline.
+const never = math.MaxInt64
+
+// firstTry is when the next deadline is to be fired, in microseconds; mu is held.
+func (s *Scheduler) firstTry() int64 {
+	if first, ok := s.table.first(); ok {
+		return first.try
+	}
+	return never
+}
+
+// wakeDispatcher lets the dispatcher look again; mu is held.
+func (s *Scheduler) wakeDispatcher() {
+	if s.wake != nil {
+		s.wake()
+	}
+}
