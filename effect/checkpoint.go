@@ -1,0 +1,171 @@
+package effect
+
+import (
+	"context"
+	"crypto/sha256"
+	"encoding/hex"
+	"encoding/json"
+	"errors"
+	"maps"
+	"slices"
+
+	"github.com/aether-es/aether"
+	"github.com/aether-es/aether/internal/logmark"
+)
+
+const (
+	// checkpointSchema is to be raised with every change of the checkpoint's form or
+	// of what entries mean. Older ones are then ignored.
+	checkpointSchema = 1
+
+	// checkpointEvery is how many events are read between two checkpoints.
+	checkpointEvery = 1000
+)
+
+// checkpoint is a book in a snapshot. It may be old, and it may come from another
+// history: the store was restored from a backup and went on differently. So it
+// has the mark of its position, which must be there still.
+type checkpoint struct {
+	Mark     logmark.Mark         `json:"mark"` // how far the log was read
+	Coverage map[string][]started `json:"coverage"`
+	Own      map[string]started   `json:"own"` // what each effect selects
+	Entries  []*entry             `json:"entries"`
+}
+
+// checkpointID is the actor of the snapshot: one for each set of effects.
+func (r *Runner) checkpointID() string {
+	names, _ := json.Marshal(slices.Sorted(maps.Keys(r.effects)))
+	sum := sha256.Sum256(names)
+	return "effect-checkpoint/" + hex.EncodeToString(sum[:8])
+}
+
+func (r *Runner) selections() map[string]started {
+	own := make(map[string]started)
+	for name, x := range r.effects {
+		own[name] = started{Kinds: x.Kinds, Types: x.Types}
+	}
+	return own
+}
+
+// checkpoint saves the book. It is a cache, so what goes wrong is only logged.
+func (r *Runner) checkpoint(ctx context.Context, b *book) {
+	snapshots, ok := r.store.(aether.SnapshotStore)
+	if !ok {
+		return
+	}
+	err := r.saveCheckpoint(ctx, snapshots, b)
+	if err != nil && !errors.Is(err, aether.ErrClosed) {
+		r.options.Logger.Warn("effect: no checkpoint", "error", err)
+	}
+}
+
+func (r *Runner) saveCheckpoint(ctx context.Context, snapshots aether.SnapshotStore, b *book) error {
+	if err := r.catchUp(ctx, b); err != nil { // past what the filter hides
+		return err
+	}
+	b.mu.Lock()
+	position := b.position
+	c := checkpoint{Coverage: b.coverage, Own: r.selections()}
+	readable := true
+	for _, e := range b.entries {
+		c.Entries = append(c.Entries, new(*e))
+		readable = readable && !e.Unreadable
+	}
+	b.mu.Unlock()
+	if position == 0 || !readable { // a newer program shall read it from the log
+		return nil
+	}
+	slices.SortFunc(c.Entries, byCause)
+	var err error
+	if c.Mark, err = logmark.At(ctx, r.store, position); err != nil {
+		return err
+	}
+	data, err := json.Marshal(c)
+	if err != nil {
+		return err
+	}
+	return snapshots.SaveSnapshot(ctx, aether.Snapshot{
+		ActorID: r.checkpointID(), Version: aether.Version(position), Schema: checkpointSchema,
+		Data: data, Time: r.options.Clock.Now(),
+	})
+}
+
+// restore takes the book to the last checkpoint, if there is one that is of this
+// log and these effects.
+func (r *Runner) restore(ctx context.Context, b *book) error {
+	snapshots, ok := r.store.(aether.SnapshotStore)
+	if !ok {
+		return nil
+	}
+	snapshot, err := snapshots.GetLatestSnapshot(ctx, r.checkpointID())
+	if err != nil {
+		if ctx.Err() != nil || errors.Is(err, aether.ErrClosed) {
+			return err
+		}
+		if !errors.Is(err, aether.ErrSnapshotNotFound) {
+			r.options.Logger.Warn("effect: the checkpoint cannot be read; reading the log from its start", "error", err)
+		}
+		return nil
+	}
+	c, ok := r.parse(snapshot)
+	if !ok || !sameJSON(c.Coverage, b.coverage) {
+		return nil
+	}
+	if holds, err := logmark.Holds(ctx, r.store, c.Mark); err != nil || !holds {
+		return err
+	}
+	for i, e := range c.Entries {
+		// A Request that failed may do better in this program.
+		if c.Entries[i], err = r.again(ctx, b, e); err != nil {
+			return err
+		}
+	}
+	for _, e := range c.Entries {
+		if e != nil {
+			b.insert(e)
+		}
+	}
+	b.position = c.Mark.Position
+	return nil
+}
+
+// parse returns the checkpoint in a snapshot, if it is whole and of these effects.
+func (r *Runner) parse(snapshot aether.Snapshot) (c checkpoint, ok bool) {
+	if snapshot.Schema != checkpointSchema || json.Unmarshal(snapshot.Data, &c) != nil || c.Mark.Position == 0 ||
+		!sameJSON(c.Own, r.selections()) {
+		return checkpoint{}, false
+	}
+	seen := make(map[string]bool)
+	for _, e := range c.Entries {
+		if e == nil || seen[e.ID] || r.effects[e.Effect] == nil || e.ID != effectID(e.Effect, e.Cause.ActorID, e.Cause.Version) ||
+			!slices.Contains(states(), e.State) || (e.State == Recording) != (e.Outcome != nil) {
+			return checkpoint{}, false
+		}
+		seen[e.ID] = true
+	}
+	return c, true
+}
+
+func sameJSON(a, b any) bool {
+	x, errA := json.Marshal(a)
+	y, errB := json.Marshal(b)
+	return errA == nil && errB == nil && string(x) == string(y)
+}
+
+// again asks Request about an entry of which it did not know, which is then as if
+// the log had been read with this program; nil when it asked for nothing.
+func (r *Runner) again(ctx context.Context, b *book, e *entry) (*entry, error) {
+	if !e.Broken || e.State != Failed || e.Version != 0 {
+		return e, nil
+	}
+	cause, err := r.cause(ctx, e.Cause)
+	if err != nil {
+		return nil, err
+	}
+	for _, fresh := range b.requests(cause) {
+		if fresh.ID == e.ID {
+			return fresh, nil
+		}
+	}
+	return nil, nil
+}
