@@ -92,14 +92,14 @@ func TestIncludes(t *testing.T) {
 
 // Whatever a checkpoint says, it is refused or can be worked with.
 func FuzzCheckpoint(f *testing.F) {
-	const head = `{"position":3,"own":{"unlock":{"position":0}},"entries":`
+	const head = `{"mark":{"position":3},"own":{"unlock":{"position":0}},"entries":`
 	one := `{"id":"effect/unlock/a/b@1","effect":"unlock","cause":{"actorId":"a/b","version":1,"position":1},"version":0,"state":"pending"}`
 	good := []string{
 		head + `[]}`, head + `[` + one + `]}`,
 		head + `[` + strings.Replace(one, `"pending"`, `"recording","outcome":{"done":true}`, 1) + `]}`,
 	}
 	bad := []string{
-		head + `[null]}`, head + `[` + one + `,` + one + `]}`, `{"position":0}`, `[]`, ``, `{"position":1}`,
+		head + `[null]}`, head + `[` + one + `,` + one + `]}`, `{"mark":{"position":0}}`, `[]`, ``, `{"mark":{"position":1}}`,
 		head + `[` + strings.Replace(one, `"pending"`, `"recording"`, 1) + `]}`,
 		head + `[` + strings.Replace(one, `"pending"`, `"lost"`, 1) + `]}`,
 		head + `[` + strings.Replace(one, `"effect":"unlock"`, `"effect":"lock"`, 1) + `]}`,

@@ -147,7 +147,7 @@ func TestCheckpoint(t *testing.T) {
 		// Those that are not of this log and these effects are ignored.
 		snapshots := w.store.(aether.SnapshotStore)
 		good, id := lastCheckpoint(t, snapshots, counted.asked)
-		if want := fmt.Sprintf(`{"position":%d,`, atStop); !strings.HasPrefix(good, want) {
+		if want := fmt.Sprintf(`{"mark":{"position":%d,`, atStop); !strings.HasPrefix(good, want) {
 			t.Errorf("the checkpoint begins with %.30s, want %s", good, want)
 		}
 		end, err := w.store.GetLatestPosition(t.Context())
@@ -157,7 +157,7 @@ func TestCheckpoint(t *testing.T) {
 		for name, data := range map[string]string{
 			"damaged":     good[:len(good)/2],
 			"empty":       "",
-			"another log": replace(t, good, `"digest":"`, `"digest":"0`),
+			"another log": replace(t, good, digestOf(t, good), strings.Repeat("0", 32)),
 			"no position": replace(t, good, `{"position":`, `{"position":0,"x":`),
 			"ahead":       replace(t, good, `{"position":`, fmt.Sprintf(`{"position":%d,"x":`, end+1)),
 			"other types": replace(t, good, `"own":{"unlock":{"position":0,"kinds":["station"],"types":["UnlockRequested"`, `"own":{"unlock":{"position":0,"kinds":["station"],"types":["LockRequested"`),
@@ -454,4 +454,14 @@ func TestClocks(t *testing.T) {
 		first.stop(t)
 		second.stop(t)
 	})
+}
+
+// digestOf returns the digest in a checkpoint.
+func digestOf(t *testing.T, checkpoint string) string {
+	t.Helper()
+	_, rest, found := strings.Cut(checkpoint, `"digest":"`)
+	if !found {
+		t.Fatalf("no digest in %.60s", checkpoint)
+	}
+	return rest[:32]
 }
