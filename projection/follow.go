@@ -96,20 +96,22 @@ func whole(batch []integration.Event) []integration.Event {
 // ends. It is how a query sees what a command has done: the position is that of the
 // command's result. An event that has no integration events is not waited for.
 func (p *Projector) Wait(ctx context.Context, position aether.Position) error {
-	for asked := false; ; {
+	asked := false
+	for {
 		p.mu.Lock()
 		cursor, applied := p.status.Cursor, p.applied
-		building := p.place == nil || p.place.space.Name() != p.serving.Name()
+		ready := p.place != nil && p.place.space.Name() == p.serving.Name()
 		p.mu.Unlock()
-		if cursor.Position >= position && !building {
+		if ready && cursor.Position >= position {
 			return nil
 		}
-		if !asked && !building {
-			asked = true
-			expected, err := p.expects(ctx, cursor, position)
-			if err != nil || !expected {
+		if ready && !asked {
+			var err error
+			if position, err = p.lastExpected(ctx, cursor, position); err != nil {
 				return err
 			}
+			asked = true
+			continue
 		}
 		select {
 		case <-applied:
@@ -119,10 +121,15 @@ func (p *Projector) Wait(ctx context.Context, position aether.Position) error {
 	}
 }
 
-// expects says whether there are events behind a cursor, up to a position.
-func (p *Projector) expects(ctx context.Context, cursor integration.Cursor, position aether.Position) (bool, error) {
+// lastExpected returns the position of the last event between a cursor and a position;
+// that of the cursor when there is none.
+func (p *Projector) lastExpected(ctx context.Context, cursor integration.Cursor, position aether.Position) (aether.Position, error) {
+	last := cursor.Position
 	for e, err := range p.history.Read(ctx, cursor) {
-		return err == nil && e.Position <= position, err
+		if err != nil || e.Position > position {
+			return last, err
+		}
+		last = e.Position
 	}
-	return false, nil
+	return last, nil
 }

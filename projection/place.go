@@ -108,6 +108,7 @@ func (p *Projector) open(ctx context.Context) (*place, error) {
 	}
 	if !ok {
 		p.options.Logger.Warn("projection: the documents were made of other events; making them again", "space", candidate.Name())
+		cursor = integration.Cursor{}
 		if err := candidate.Drop(); err != nil {
 			return nil, err
 		}
@@ -141,6 +142,7 @@ func (p *Projector) serve(space *readdb.Space) error {
 	}
 	p.mu.Lock()
 	p.serving, p.status.Serving, p.status.Building = space, space.Name(), ""
+	p.wakeWaiters()
 	p.mu.Unlock()
 	spaces, err := p.db.Spaces()
 	if err != nil {

@@ -165,6 +165,12 @@ func (p *Projector) takeOrder() order {
 	return o
 }
 
+// wakeWaiters lets those look again who wait in Wait; mu is held.
+func (p *Projector) wakeWaiters() {
+	close(p.applied)
+	p.applied = make(chan struct{})
+}
+
 // set changes the status.
 func (p *Projector) set(change func(s *Status)) {
 	p.mu.Lock()

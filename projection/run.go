@@ -140,6 +140,7 @@ func (p *Projector) project(ctx context.Context) error {
 		p.mu.Lock()
 		p.place = opened
 		p.status.Cursor = opened.cursor
+		p.wakeWaiters()
 		if opened.space.Name() != p.serving.Name() {
 			p.status.Building = opened.space.Name()
 		}
@@ -235,8 +236,7 @@ func (p *Projector) write(tx *readdb.Tx, batch []integration.Event, live bool) e
 	}
 	p.mu.Lock()
 	p.place.cursor, p.status.Cursor = cursor, cursor
-	close(p.applied)
-	p.applied = make(chan struct{})
+	p.wakeWaiters()
 	p.mu.Unlock()
 	if live && p.options.Applied != nil {
 		p.options.Applied(batch)
