@@ -40,7 +40,8 @@ type Event struct {
 	Metadata Metadata `json:"metadata,omitzero"`
 
 	// Time is when the event happened, in UTC and to the microsecond; finer
-	// digits are cut off. The store sets it when it is zero.
+	// digits are cut off. The store sets it when it is zero, as it also is within the
+	// first microsecond of the year 1, once cut.
 	Time time.Time `json:"time,omitzero"`
 
 	// Position is assigned by the store; what the caller puts here is ignored.

@@ -4,6 +4,7 @@ import (
 	"fmt"
 	"math"
 	"strings"
+	"time"
 	"unicode/utf8"
 
 	"github.com/aether-es/aether/internal/jsoncheck"
@@ -28,8 +29,9 @@ const (
 //     bytes without ASCII control characters;
 //   - versions start at 1, fit 63 bits, and those of one actor follow on each
 //     other within the save;
-//   - the data is one JSON value in valid UTF-8; the schema is not negative; the
-//     year of the time, unless it is zero, has four digits, as its text form needs.
+//   - the data is one JSON value in valid UTF-8, nested at most 10,000 deep as in
+//     encoding/json; the schema is not negative and fits 31 bits; the year of the
+//     time, in UTC, is 1 to 9999, as its text form needs.
 //
 // An ID that comes twice for one actor is a [DuplicateError].
 func CheckEvents(events []Event) error {
@@ -95,10 +97,8 @@ func checkEvent(index int, e *Event) error {
 	if e.Schema < 0 || e.Schema > math.MaxInt32 {
 		return bad("schema", fmt.Sprintf("is %d; schemas start at 1 and fit 31 bits", e.Schema))
 	}
-	if !e.Time.IsZero() {
-		if year := e.Time.UTC().Year(); year < 1 || year > 9999 {
-			return bad("time", fmt.Sprintf("is in the year %d; years have at most four digits", year))
-		}
+	if reason := badTime(e.Time); reason != "" {
+		return bad("time", reason)
 	}
 	if size := savedSize(e); size > MaxEventSize {
 		return bad("data", fmt.Sprintf("makes the event %d bytes long; an event has at most %d", size, MaxEventSize))
@@ -133,7 +133,8 @@ func checkSequence(events []Event) error {
 	return nil
 }
 
-// CheckActorID reports what is wrong with an actor's ID, as an [InvalidError].
+// CheckActorID reports what is wrong with an actor's ID, as an [InvalidError]
+// whose Index is -1.
 func CheckActorID(actorID string) error {
 	if reason := badActorID(actorID); reason != "" {
 		return &InvalidError{Index: -1, Field: "actorId", Reason: reason}
@@ -142,7 +143,7 @@ func CheckActorID(actorID string) error {
 }
 
 // CheckNamespace reports what is wrong with the name of a namespace, as an
-// [InvalidError]. A name is valid UTF-8 of 1 to [MaxNameLength] bytes without
+// [InvalidError] whose Index is -1. A name is valid UTF-8 of 1 to [MaxNameLength] bytes without
 // ASCII control characters; slashes, dots and anything else are just characters.
 func CheckNamespace(name string) error {
 	if reason := badName(name); reason != "" {
@@ -151,7 +152,9 @@ func CheckNamespace(name string) error {
 	return nil
 }
 
-// CheckSnapshot reports what is wrong with a snapshot, as an [InvalidError].
+// CheckSnapshot reports what is wrong with a snapshot, as an [InvalidError] whose
+// Index is -1: the actor ID, the version, the schema and the time are as in
+// [CheckEvents], and the data has at most [MaxSnapshotSize] bytes.
 func CheckSnapshot(s *Snapshot) error {
 	if err := CheckActorID(s.ActorID); err != nil {
 		return err
@@ -161,6 +164,9 @@ func CheckSnapshot(s *Snapshot) error {
 	}
 	if s.Schema < 0 || s.Schema > math.MaxInt32 {
 		return &InvalidError{Index: -1, Field: "schema", Reason: fmt.Sprintf("is %d; schemas fit 31 bits", s.Schema)}
+	}
+	if reason := badTime(s.Time); reason != "" {
+		return &InvalidError{Index: -1, Field: "time", Reason: reason}
 	}
 	if len(s.Data) > MaxSnapshotSize {
 		return &InvalidError{Index: -1, Field: "data", Reason: fmt.Sprintf("has %d bytes; a snapshot has at most %d", len(s.Data), MaxSnapshotSize)}
@@ -174,6 +180,13 @@ func badActorID(id string) string {
 	}
 	if slash := strings.IndexByte(id, '/'); slash <= 0 || slash == len(id)-1 {
 		return fmt.Sprintf("is %q; it must be a kind and a key with a slash between them, as in \"station/CP-1\"", id)
+	}
+	return ""
+}
+
+func badTime(t time.Time) string {
+	if year := t.UTC().Year(); year < 1 || year > 9999 {
+		return fmt.Sprintf("is in the year %d; years have at most four digits", year)
 	}
 	return ""
 }

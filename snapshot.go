@@ -18,17 +18,19 @@ type Snapshot struct {
 	// Data is the state, in whatever form the caller chose; any bytes.
 	Data []byte
 
+	// Time is when the snapshot was taken, in UTC and to the microsecond; finer
+	// digits are cut off. The store sets it when it is zero.
 	Time time.Time
 }
 
 // SnapshotStore is implemented by an [EventStore] that keeps snapshots too.
 type SnapshotStore interface {
 	// SaveSnapshot keeps the snapshot in place of the actor's former one,
-	// whatever the versions of both. It need not survive a crash. Data may have
-	// up to [MaxSnapshotSize] bytes; [ErrInvalid] otherwise.
+	// whatever the versions of both. It need not survive a crash. The error is
+	// [ErrInvalid] when [CheckSnapshot] refuses it. Data is copied.
 	SaveSnapshot(ctx context.Context, snapshot Snapshot) error
 
 	// GetLatestSnapshot returns the snapshot that was saved last, or
-	// [ErrSnapshotNotFound].
+	// [ErrSnapshotNotFound]. What cannot be an actor's ID is [ErrInvalid].
 	GetLatestSnapshot(ctx context.Context, actorID string) (Snapshot, error)
 }

@@ -6,6 +6,14 @@ import (
 )
 
 // EventStore keeps the events of one namespace. It is safe for concurrent use.
+//
+// Only durable, whole saves can be seen, by whatever is read. A read that is asked
+// about what cannot be an actor's ID, by [CheckActorID], fails with [ErrInvalid],
+// an [InvalidError] whose Index is -1.
+//
+// An iterator reads when it is ranged over, not when it is made, and may be ranged
+// over again: it then reads anew, what was saved since included. An error is its
+// last item. It may be left at any place, and holds nothing then.
 type EventStore interface {
 	// SaveEvents appends the events, all of them or none, and returns the
 	// position of the last. They may belong to several actors. Each must carry
@@ -55,7 +63,9 @@ type Actor struct {
 	Version Version
 }
 
-// Log is all events of one namespace in the order in which they were committed.
+// Log is all events of one namespace in the order in which they were committed. It
+// shows durable, whole saves only: what was read once is there for ever. For its
+// iterators holds what [EventStore] says.
 type Log interface {
 	// ReadLog yields the events with a position greater than after, in order and
 	// without holes, up to the last one saved when the loop began. A nil options
@@ -76,7 +86,8 @@ type Log interface {
 // LogOptions narrows a read of the log. An event must pass every part that is set.
 type LogOptions struct {
 	// To is the last position to read: the iterator ends once it has come there,
-	// a follower too. Zero means no bound.
+	// a follower too, whether the event there passes or not. When it lies before the
+	// beginning that is at once, however short the log is. Zero means no bound.
 	To Position
 
 	// Kinds are the kinds of actors wanted, Types the types of events wanted.
@@ -89,7 +100,9 @@ type LogOptions struct {
 type Engine interface {
 	// Namespace returns the store of one namespace. Nothing in it can be seen
 	// from another. It comes into being with its first event. The errors of names
-	// are those of [CheckNamespace].
+	// are those of [CheckNamespace]. An engine may keep a little memory for every
+	// name that was asked for, until it is closed, so names should not be taken from
+	// anybody who asks.
 	Namespace(ctx context.Context, name string) (EventStore, error)
 
 	// Namespaces returns the names of the namespaces that hold events, ordered by
@@ -97,6 +110,7 @@ type Engine interface {
 	Namespaces(ctx context.Context) ([]string, error)
 
 	// Close waits for the saves under way, ends the followers with [ErrClosed]
-	// and releases everything. What is called afterwards fails with ErrClosed.
+	// and releases everything. What is called afterwards fails with ErrClosed; a
+	// second Close does nothing, and returns nil or ErrClosed.
 	Close() error
 }

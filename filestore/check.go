@@ -27,9 +27,13 @@ type checkedFiles struct {
 	// its end is not taken for a shorter one.
 	Log logEnd `json:"log"`
 
-	// Files are those that do not change any more and were found intact, by path:
-	// the sealed segments and the tables of the index. Open reads only those again
-	// that do not look as they did then.
+	// Files are those that do not change any more, by path: the sealed segments and
+	// the tables of the index, with the size and time of modification that they had
+	// when this was noted. Most had been found intact when the store was opened; what
+	// was written since is taken for intact because it was written and synced, and is
+	// not read again. Open reads those that do not look as they did then. So damage
+	// that leaves both as they were is not found by Open: it is when it is read, and
+	// by Verify.
 	Files map[string]checkedFile `json:"files"`
 }
 
@@ -66,8 +70,8 @@ func (s *Store) looks(path string) (checkedFile, error) {
 	return checkedFile{info.Size(), info.ModTime().UTC()}, nil
 }
 
-// saveChecked notes how the files look that were checked, or written, since the
-// store was opened: the index and the segments before the end of the log.
+// saveChecked notes how the files look now that were checked, or written, since
+// the store was opened: the index and the segments before the end of the log.
 func (s *Store) saveChecked(end place) {
 	if err := s.writeChecked(end); err != nil {
 		s.options.Logger.Warn("filestore: the next open will check more than it had to", "folder", s.dir, "error", err)
@@ -169,7 +173,7 @@ func (s *segment) checkSum(ctx context.Context, progress func(int64)) error {
 	if err != nil {
 		return err
 	}
-	buf := make([]byte, 1<<20)
+	buf := make([]byte, min(1<<20, s.size))
 	var sum uint32
 	for offset := int64(0); offset < s.size-sealLength; {
 		want := min(int64(len(buf)), s.size-sealLength-offset)

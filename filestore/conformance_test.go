@@ -34,7 +34,7 @@ func TestConformance(t *testing.T) {
 
 func TestConformanceOfSmallParts(t *testing.T) {
 	t.Parallel()
-	features := storetest.Features{Snapshots: true, Durable: true, PowerLoss: true}
+	features := storetest.Features{Snapshots: true, Durable: true, PowerLoss: true, Small: true}
 	storetest.Run(t, features, func(t *testing.T) storetest.Storage {
 		var d atomic.Pointer[disk]
 		d.Store(newDisk())

@@ -13,12 +13,13 @@ var (
 	// ErrDamaged: a file is not as it was written; see [DamageError].
 	ErrDamaged = errors.New("filestore: damaged")
 
-	// ErrDiskFull: there is no space for the save. Nothing of it was written; the
-	// store works again once there is space.
+	// ErrDiskFull: there is no space for the save. Nothing of it was written; it can
+	// be made again once there is space.
 	ErrDiskFull = errors.New("filestore: disk full")
 
 	// ErrStopped: a write or sync failed, so the store accepts nothing more until
-	// it is opened again. Reads go on. The error wraps the cause.
+	// it is opened again; where it comes from SaveSnapshot, no more snapshots. Reads
+	// go on. The error wraps the cause.
 	ErrStopped = errors.New("filestore: stopped")
 
 	// ErrReadOnly: the store was opened with [OpenReadOnly].
@@ -27,6 +28,10 @@ var (
 	// ErrNotFound: the folder holds no store.
 	ErrNotFound = errors.New("filestore: no store here")
 )
+
+func notAFolder(file string) error {
+	return fmt.Errorf("%w: %s is a file; a store is a folder", ErrNotFound, file)
+}
 
 // DamageError says where a file is damaged. It is an [ErrDamaged].
 type DamageError struct {

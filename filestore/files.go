@@ -9,9 +9,28 @@ import (
 	"github.com/cockroachdb/pebble/v2/vfs"
 )
 
+// fileInTheWay returns the file that keeps a path from being a folder: the path
+// itself, or what should be a folder around it; "" when there is none.
+func fileInTheWay(fsys vfs.FS, path string) string {
+	for {
+		info, err := fsys.Stat(path)
+		if err == nil && !info.IsDir() {
+			return path
+		}
+		parent := fsys.PathDir(path)
+		if err == nil || parent == path {
+			return ""
+		}
+		path = parent
+	}
+}
+
 // makeFolder makes a folder, with those it lies in, so that all of them survive a
 // loss of power.
 func makeFolder(fsys vfs.FS, path string) error {
+	if file := fileInTheWay(fsys, path); file != "" {
+		return fmt.Errorf("filestore: %s is a file, where a store needs a folder; name another folder, or move the file away", file)
+	}
 	parents := []string{fsys.PathDir(path)}
 	for parent := parents[0]; fsys.PathDir(parent) != parent; {
 		if _, err := fsys.Stat(parent); !errors.Is(err, fs.ErrNotExist) {

@@ -5,6 +5,7 @@ import (
 	"errors"
 	"os"
 	"path/filepath"
+	"strings"
 	"testing"
 
 	"github.com/aether-es/aether"
@@ -142,12 +143,23 @@ func TestFolderThatCannotBe(t *testing.T) {
 	if err := os.WriteFile(file, nil, 0o644); err != nil {
 		t.Fatal(err)
 	}
-	for _, name := range []string{file, filepath.Join(file, "store")} {
-		if _, err := Open(context.Background(), name, childOptions()); err == nil || errors.Is(err, ErrInUse) || errors.Is(err, ErrDamaged) {
+	ctx := context.Background()
+	for _, name := range []string{file, filepath.Join(file, "store"), filepath.Join(file, "a", "store")} {
+		told := file + " is a file, where a store needs a folder"
+		if _, err := Open(ctx, name, childOptions()); err == nil || errors.Is(err, ErrInUse) || errors.Is(err, ErrDamaged) || !strings.Contains(err.Error(), told) {
 			t.Errorf("Open(%q): %v", name, err)
 		}
+		if _, err := OpenReadOnly(ctx, name, childOptions()); !errors.Is(err, ErrNotFound) {
+			t.Errorf("OpenReadOnly(%q): %v, want ErrNotFound", name, err)
+		}
+		if _, err := Verify(ctx, name, childOptions()); !errors.Is(err, ErrNotFound) {
+			t.Errorf("Verify(%q): %v, want ErrNotFound", name, err)
+		}
+		if _, err := Restore(ctx, name, filepath.Join(parent, "restored"), childOptions()); !errors.Is(err, ErrNotFound) {
+			t.Errorf("Restore(%q): %v, want ErrNotFound", name, err)
+		}
 	}
-	ctx, cancel := context.WithCancel(context.Background())
+	ctx, cancel := context.WithCancel(ctx)
 	cancel()
 	folder := filepath.Join(parent, "store")
 	if s, err := Open(ctx, folder, childOptions()); err == nil {

@@ -182,39 +182,105 @@ func saveTwo(ctx context.Context, s *Store, namespace string, l *ledger) error {
 }
 
 // More is waiting than is written together, and a single save is more than that.
-func TestLargeSaves(t *testing.T) {
+func TestMoreThanAGroup(t *testing.T) {
 	t.Parallel()
-	ctx := context.Background()
-	folder := filepath.Join(t.TempDir(), "store")
-	options := &Options{SegmentSize: 20 << 20, Logger: quiet}
-	s := openTest(t, folder, options)
-	n, err := s.Namespace(ctx, "a")
-	if err != nil {
+	p := newDisk().process()
+	options := &Options{groupSize: 20_000, Logger: quiet, fs: p}
+	s := openTest(t, "store", options)
+	latest := make(map[string]aether.Version)
+	first := newSave("a", "first", latest, 10, "room/1")
+	acks := []ack{{"a", "first", 1}}
+	var saves [][]aether.Event
+	for i := range 7 {
+		fill, events := 1500, 5 // two of these are a group, three are too much
+		if i == 4 {
+			fill, events = 5000, 16
+		}
+		name := fmt.Sprint("save-", i)
+		saves = append(saves, newSave("a", name, latest, fill, slices.Repeat([]string{"room/1"}, events)...))
+		acks = append(acks, ack{"a", name, acks[i].position + aether.Position(events)})
+	}
+	var syncs atomic.Int32
+	count := func() {
+		p.watch(func(o op) error {
+			if o.kind == "sync" && o.inLog() {
+				syncs.Add(1)
+			}
+			return nil
+		}, nil)
+	}
+	for i, err := range saveGroup(t, p, s, "a", first, count, saves...) {
+		if err != nil {
+			t.Errorf("save %d: %v", i, err)
+		}
+	}
+	if syncs.Load() != 4 { // 0 and 1, 2 and 3, 4, 5 and 6
+		t.Errorf("%d groups were synced, want 4", syncs.Load())
+	}
+	for range 2 {
+		checkStore(t, s, acks)
+		if err := s.Close(); err != nil {
+			t.Fatal(err)
+		}
+		s = openTest(t, "store", options)
+	}
+	if err := s.Close(); err != nil {
 		t.Fatal(err)
 	}
+}
+
+// Many open and close one folder at the same time: only one of them has it at a
+// time, nothing that was saved is lost, and nothing is left locked.
+func TestOpenAndCloseRace(t *testing.T) {
+	t.Parallel()
+	ctx := context.Background()
+	p := newDisk().process()
 	l := &ledger{}
+	const saves = 40
 	var wg sync.WaitGroup
-	for i := range 4 {
-		fill, events := 700_000, 5
-		if i == 3 { // as large as a save can be: 16 events of nearly 1 MiB
-			fill, events = aether.MaxEventSize-200, 16
-		}
-		save := newSave("a", fmt.Sprint("save-", i), map[string]aether.Version{}, fill, slices.Repeat([]string{fmt.Sprint("room/", i)}, events)...)
+	var having, saved atomic.Int32
+	for worker := range 6 {
 		wg.Go(func() {
-			position, err := n.SaveEvents(ctx, save...)
-			if err != nil {
-				t.Error(err)
+			for i := 0; saved.Load() < saves; i++ {
+				s, err := Open(ctx, "store", tiny(p))
+				if errors.Is(err, ErrInUse) {
+					runtime.Gosched()
+					continue
+				}
+				if err != nil {
+					t.Errorf("Open: %v", err)
+					return
+				}
+				if having.Add(1) != 1 {
+					t.Error("two have the store open")
+				}
+				if err := saveTwo(ctx, s, fmt.Sprint("namespace ", worker), l); err != nil {
+					t.Errorf("SaveEvents: %v", err)
+				}
+				saved.Add(1)
+				having.Add(-1)
+				var closes sync.WaitGroup
+				var closed atomic.Int32
+				for range 2 {
+					closes.Go(func() {
+						if err := s.Close(); err == nil {
+							closed.Add(1)
+						} else if !errors.Is(err, aether.ErrClosed) {
+							t.Errorf("Close: %v", err)
+						}
+					})
+				}
+				closes.Wait()
+				if closed.Load() != 1 {
+					t.Errorf("of two calls of Close %d were the first", closed.Load())
+				}
 			}
-			l.add(ack{"a", fmt.Sprint("save-", i), position})
 		})
 	}
 	wg.Wait()
-	if err := s.Close(); err != nil {
-		t.Fatal(err)
-	}
-	s = openTest(t, folder, options)
+	s := openTest(t, "store", tiny(p))
 	checkStore(t, s, l.list())
 	if err := s.Close(); err != nil {
-		t.Fatal(err)
+		t.Error(err)
 	}
 }

@@ -32,9 +32,9 @@ func (n *namespace) log(ctx context.Context, after aether.Position, options *aet
 		}
 		seen := after
 		c := cursor{namespace: n, next: after + 1}
-		for seen < bound || endless {
+		for {
 			var wanted aether.Position
-			if follow {
+			if follow && (seen < bound || endless) {
 				wanted = max(c.next, seen) // next is 0 after the greatest position of all
 			}
 			latest, err := n.latestFrom(ctx, wanted)
@@ -52,7 +52,7 @@ func (n *namespace) log(ctx context.Context, after aether.Position, options *aet
 					return
 				}
 			}
-			if !follow {
+			if !follow || seen >= bound && !endless {
 				return
 			}
 		}

@@ -15,8 +15,8 @@ import (
 // pebbleFS is the file system that a Pebble works on. Pebble takes it badly when
 // it cannot write: it tries again at once and for ever, or ends the program. So it
 // never hears of a failure. While the disk is full a write waits for space, if
-// patient is set; after any other failure, and when the waiting is given up,
-// nothing is written any more and writes do not return: the files stay as a crash
+// patient is set; after any other failure, that of a sync whatever its cause, and
+// when the waiting is given up, nothing is written any more and writes do not return: the files stay as a crash
 // would leave them, and what can be read can be read on. Calls of Pebble that may
 // write are made through guard, which hears of the failure.
 //
@@ -70,6 +70,19 @@ func (p *pebbleFS) attempt(write func() error) error {
 		if !isDiskFull(err) || !p.patient.Load() || !p.wait() {
 			p.fail(err)
 		}
+	}
+	select {}
+}
+
+// attemptSync syncs. It does not try again, since the kernel may have dropped the
+// pages that it could not write.
+func (p *pebbleFS) attemptSync(sync func() error) error {
+	if p.err() == nil {
+		err := sync()
+		if err == nil {
+			return nil
+		}
+		p.fail(err)
 	}
 	select {}
 }
@@ -195,11 +208,11 @@ func (f *pebbleFile) WriteAt(b []byte, offset int64) (n int, err error) {
 	return n, err
 }
 
-func (f *pebbleFile) Sync() error     { return f.fs.attempt(f.File.Sync) }
-func (f *pebbleFile) SyncData() error { return f.fs.attempt(f.File.SyncData) }
+func (f *pebbleFile) Sync() error     { return f.fs.attemptSync(f.File.Sync) }
+func (f *pebbleFile) SyncData() error { return f.fs.attemptSync(f.File.SyncData) }
 
 func (f *pebbleFile) SyncTo(length int64) (full bool, err error) {
-	err = f.fs.attempt(func() error {
+	err = f.fs.attemptSync(func() error {
 		full, err = f.File.SyncTo(length)
 		return err
 	})

@@ -2,6 +2,7 @@ package filestore
 
 import (
 	"context"
+	"slices"
 	"sync"
 
 	"github.com/aether-es/aether"
@@ -122,6 +123,12 @@ var savePool = sync.Pool{New: func() any { return &save{done: make(chan struct{}
 // prepare does what the caller of SaveEvents can do for the writer.
 func (r *save) prepare(n *namespace, given, complete []aether.Event) {
 	r.namespace, r.events = n, complete
+	size := 0
+	for i := range complete {
+		size += complete[i].Size() + recordOverhead + len(n.name)
+	}
+	r.items = slices.Grow(r.items, len(complete))
+	r.buf = slices.Grow(r.buf, size)
 	for i := range complete {
 		e := &complete[i]
 		r.items = append(r.items, item{

@@ -42,15 +42,23 @@ func OpenReadOnly(ctx context.Context, dir string, options *Options) (*ReadOnly,
 	return r, files.close()
 }
 
-// open opens the segments that are there now.
-func (r *ReadOnly) open(ctx context.Context) (*segments, error) {
+// ready says why nothing may be done any more: ctx is done or r closed.
+func (r *ReadOnly) ready(ctx context.Context) error {
 	select {
 	case <-r.closed:
-		return nil, aether.ErrClosed
+		return aether.ErrClosed
 	default:
+		return ctx.Err()
 	}
-	if err := ctx.Err(); err != nil {
+}
+
+// open opens the segments that are there now.
+func (r *ReadOnly) open(ctx context.Context) (*segments, error) {
+	if err := r.ready(ctx); err != nil {
 		return nil, err
+	}
+	if file := fileInTheWay(r.options.fs, r.dir); file != "" {
+		return nil, notAFolder(file)
 	}
 	files, _, err := openSegments(r.options.fs, r.dir)
 	if err != nil {
@@ -196,6 +204,7 @@ type verdict int
 const (
 	skip verdict = iota
 	take
+	skipLast // as skip, and nothing more
 	takeLast
 )
 
@@ -210,8 +219,9 @@ func (n *readOnlyNamespace) scan(ctx context.Context, w *walker, yield func(aeth
 			return true
 		}
 		what := judge(r)
-		if what == skip {
-			return true
+		if what == skip || what == skipLast {
+			more = what == skip
+			return more
 		}
 		e, err := r.event(&space)
 		if err != nil {
@@ -311,24 +321,30 @@ func (n *readOnlyNamespace) log(ctx context.Context, after aether.Position, opti
 		if options != nil && options.To != 0 {
 			bound = options.To
 		}
+		if after >= bound { // and whoever follows from the last position of all waits for nothing
+			if err := n.engine.ready(ctx); err != nil {
+				yield(aether.Event{}, err)
+			}
+			return
+		}
 		w, seen := &walker{}, after
 		ticker := time.NewTicker(lookEvery)
 		defer ticker.Stop()
 		for {
-			var reached bool
-			ok := n.scan(ctx, w, yield, func(r record) verdict {
-				wanted := r.position() > seen && r.position() <= bound && matches(options, r)
+			more := n.scan(ctx, w, yield, func(r record) verdict {
+				wanted := r.position() > seen && matches(options, r)
 				seen = max(seen, r.position())
-				reached = r.position() >= bound
 				switch {
-				case wanted && reached:
+				case wanted && seen == bound:
 					return takeLast
 				case wanted:
 					return take
+				case seen == bound:
+					return skipLast
 				}
 				return skip
 			})
-			if !ok || reached || !follow {
+			if !more || !follow {
 				return
 			}
 			select {

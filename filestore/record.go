@@ -42,9 +42,11 @@ const (
 	kindEvent = 1
 	kindSeal  = 2
 
-	// maxRecord bounds the length of a record: the largest event, a namespace, and
-	// the head with the lengths of the texts.
-	maxRecord = aether.MaxEventSize + aether.MaxNameLength + headLength + 7*binary.MaxVarintLen16
+	// recordOverhead is what a record may have beside the event and the name of the
+	// namespace: the head and the lengths of the texts.
+	recordOverhead = headLength + 7*binary.MaxVarintLen16
+
+	maxRecord = aether.MaxEventSize + aether.MaxNameLength + recordOverhead
 )
 
 var castagnoli = crc32.MakeTable(crc32.Castagnoli)

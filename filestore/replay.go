@@ -169,9 +169,9 @@ func (s *Store) replayLast(ctx context.Context, t *taker, progress func(int64)) 
 	if err != nil {
 		return err
 	}
-	if !isZero(whole[t.end:]) {
+	if lost := withoutZeros(whole[t.end:]); len(lost) > 0 {
 		s.options.Logger.Warn("filestore: removed an incomplete save, which was not acknowledged, from the end of the log",
-			"file", t.file.path, "offset", t.end, "bytes", size-t.end)
+			"file", t.file.path, "offset", t.end, "bytes", len(lost))
 		if err := wipe(s.writer.file, t.end); err != nil {
 			return fmt.Errorf("filestore: repair %s: %w", t.file.path, err)
 		}

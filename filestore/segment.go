@@ -1,6 +1,7 @@
 package filestore
 
 import (
+	"bytes"
 	"encoding/binary"
 	"encoding/hex"
 	"errors"
@@ -305,11 +306,7 @@ func (l *segments) checkChain(s *segment) error {
 	return nil
 }
 
-func isZero(b []byte) bool {
-	for _, x := range b {
-		if x != 0 {
-			return false
-		}
-	}
-	return true
-}
+func isZero(b []byte) bool { return len(withoutZeros(b)) == 0 }
+
+// withoutZeros returns b up to its last byte that is not zero.
+func withoutZeros(b []byte) []byte { return bytes.TrimRight(b, "\x00") }

@@ -10,14 +10,18 @@ import (
 	"time"
 
 	"github.com/aether-es/aether"
+	"github.com/aether-es/aether/storekit"
 	"github.com/cockroachdb/pebble/v2"
 )
 
 // snapshots is a Pebble of its own, since snapshots do not follow from the log:
 // the index can be dropped without losing them. It is opened when it is needed.
 // Writes are not synced, so the newest may be lost with the machine. When it is
-// damaged it is made anew; when it cannot be written to, the snapshots that are
-// there can be read, and the store comes to no harm.
+// damaged it is made anew. When a write fails, that of a full disk too, no snapshot
+// can be saved until the store is opened again: what was going on in a Pebble that
+// has failed cannot be ended. Those that are there can be read, and the store comes
+// to no harm. A full disk is mostly noticed before anything is written, though, and
+// then snapshots can be saved again when there is space.
 type snapshots struct {
 	mu  sync.Mutex
 	db  *pebble.DB
@@ -51,7 +55,7 @@ func (s *Store) snapshotDB() (*pebble.DB, error) {
 		}
 	}
 	if err != nil {
-		x.err = snapshotError(err)
+		x.err = x.snapshotError(err)
 	}
 	return x.db, x.err
 }
@@ -64,9 +68,11 @@ func (x *snapshots) open(s *Store, path string) (err error) {
 	return err
 }
 
-func snapshotError(err error) error {
-	if isDiskFull(err) {
-		err = &diskFullError{err}
+// snapshotError says that an error is about the snapshots, and when they have come
+// to an end, that too.
+func (x *snapshots) snapshotError(err error) error {
+	if x.fs.err() != nil {
+		err = &stoppedError{err}
 	}
 	return fmt.Errorf("filestore: snapshots: %w", err)
 }
@@ -80,13 +86,14 @@ func (x *snapshots) close() error {
 	return x.fs.guard(x.db.Close)
 }
 
-// SaveSnapshot is described at [aether.SnapshotStore].
+// SaveSnapshot is described at [aether.SnapshotStore]. It may also fail with
+// [ErrDiskFull], after which snapshots can be saved again when there is space, or
+// with [ErrStopped], after which none can until the store is opened again; events
+// can all the same.
 func (n *namespace) SaveSnapshot(ctx context.Context, snapshot aether.Snapshot) error {
-	if err := aether.CheckSnapshot(&snapshot); err != nil {
+	snapshot, err := storekit.CompleteSnapshot(snapshot, time.Now())
+	if err != nil {
 		return err
-	}
-	if snapshot.Time.IsZero() {
-		snapshot.Time = time.Now()
 	}
 	if err := n.store.enter(ctx); err != nil {
 		return err
@@ -106,7 +113,7 @@ func (n *namespace) SaveSnapshot(ctx context.Context, snapshot aether.Snapshot) 
 	value = append(value, snapshot.Data...)
 	key := textKey(keyActor, n.name, snapshot.ActorID)
 	if err := n.store.snapshots.fs.guard(func() error { return db.Set(key, value, pebble.NoSync) }); err != nil {
-		return snapshotError(err)
+		return n.store.snapshots.snapshotError(err)
 	}
 	return nil
 }
@@ -133,7 +140,7 @@ func (n *namespace) GetLatestSnapshot(ctx context.Context, actorID string) (aeth
 		return aether.Snapshot{}, aether.ErrSnapshotNotFound
 	}
 	if err != nil {
-		return aether.Snapshot{}, snapshotError(err)
+		return aether.Snapshot{}, fmt.Errorf("filestore: snapshots: %w", err)
 	}
 	defer closer.Close()
 	if len(value) < snapshotHead || value[0] != snapshotFormat {

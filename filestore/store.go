@@ -31,6 +31,7 @@ type Options struct {
 
 	fs           vfs.FS // vfs.Default when nil
 	recentEvents int    // how many events the index keeps in memory: maxRecent when 0
+	groupSize    int    // how many bytes are written and synced together: maxGroup when 0
 }
 
 // Progress says how far something has come, in bytes.
@@ -69,6 +70,9 @@ func (o *Options) withDefaults() *Options {
 	}
 	if options.fs == nil {
 		options.fs = vfs.Default
+	}
+	if options.groupSize <= 0 {
+		options.groupSize = maxGroup
 	}
 	if options.recentEvents <= 0 {
 		options.recentEvents = maxRecent
@@ -114,7 +118,8 @@ type Store struct {
 var _ aether.Engine = (*Store)(nil)
 
 // Namespace returns the store of one namespace, which is an
-// [aether.SnapshotStore] too.
+// [aether.SnapshotStore] too. A few hundred bytes are kept for every name that was
+// asked for, until the store is closed.
 func (s *Store) Namespace(ctx context.Context, name string) (aether.EventStore, error) {
 	if err := aether.CheckNamespace(name); err != nil {
 		return nil, err

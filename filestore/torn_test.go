@@ -1,6 +1,7 @@
 package filestore
 
 import (
+	"bytes"
 	"context"
 	"errors"
 	"fmt"
@@ -251,5 +252,34 @@ func TestTornSegmentHead(t *testing.T) {
 				t.Error(err)
 			}
 		}
+	}
+}
+
+// What was lost is counted without the zeros behind it, which are space that was
+// filled ahead.
+func TestTornSaveIsCounted(t *testing.T) {
+	t.Parallel()
+	ctx := context.Background()
+	g := newGroups(t, 1)
+	start, end := g.ends[0], g.ends[1]
+	const torn = 100 // bytes that came to the disk
+	content := slices.Clone(g.content)
+	clear(content[start+torn:])
+	lost := len(bytes.TrimRight(content[start:], "\x00"))
+	if len(content) < end+minFill/2 || lost > torn || lost < torn/2 {
+		t.Fatalf("the segment has %d bytes after its %d, %d of them are torn", len(content)-end, end, lost)
+	}
+	d := g.with(t, content)
+	report, err := Verify(ctx, "store", &Options{fs: d.process()})
+	if err != nil || report.Incomplete != int64(lost) {
+		t.Errorf("Verify: %d bytes are incomplete, %v; want %d", report.Incomplete, err, lost)
+	}
+	warned := &warnings{}
+	s := openTest(t, "store", &Options{fs: d.process(), Logger: warned.logger()})
+	if lines := warned.with(fmt.Sprintf(" bytes=%d\n", lost)); len(lines) != 1 {
+		t.Errorf("Open warned of something else than %d bytes: %s", lost, warned.with(""))
+	}
+	if err := s.Close(); err != nil {
+		t.Error(err)
 	}
 }

@@ -16,8 +16,9 @@ type Report struct {
 	Events     int64                      `json:"events"`
 	Namespaces map[string]aether.Position `json:"namespaces"` // the latest positions
 
-	// Incomplete is the number of bytes at the end that are no whole save: one that
-	// is being written, or was when the process died. It was not acknowledged.
+	// Incomplete is the number of bytes at the end that are no whole save, without
+	// the zeros that follow: one that is being written, or was when the process
+	// died. It was not acknowledged.
 	Incomplete int64 `json:"incomplete"`
 }
 
@@ -162,8 +163,6 @@ func (v *verifier) count(file *segment, whole, events, end int64) error {
 	if _, err := file.file.ReadAt(tail, whole); err != nil {
 		return err
 	}
-	if !isZero(tail) {
-		v.report.Incomplete = end - whole
-	}
+	v.report.Incomplete = int64(len(withoutZeros(tail)))
 	return nil
 }

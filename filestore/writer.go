@@ -38,7 +38,7 @@ func (s *Store) write() {
 		}
 		for rest := taken; len(rest) > 0; {
 			n, bytes := 0, 0
-			for n < len(rest) && (n == 0 || bytes+len(rest[n].buf) <= maxGroup) {
+			for n < len(rest) && (n == 0 || bytes+len(rest[n].buf) <= s.options.groupSize) {
 				bytes += len(rest[n].buf)
 				n++
 			}

@@ -34,7 +34,8 @@ func New() *Store {
 }
 
 // Namespace returns the store of one namespace, which is an
-// [aether.SnapshotStore] too.
+// [aether.SnapshotStore] too. Some memory is kept for every name that was asked
+// for.
 func (s *Store) Namespace(ctx context.Context, name string) (aether.EventStore, error) {
 	if err := aether.CheckNamespace(name); err != nil {
 		return nil, err

@@ -4,6 +4,7 @@ import (
 	"context"
 	"errors"
 	"fmt"
+	"sync/atomic"
 	"testing"
 
 	"github.com/aether-es/aether"
@@ -12,9 +13,29 @@ import (
 )
 
 func TestConformance(t *testing.T) {
-	storetest.Run(t, storetest.Features{Snapshots: true}, func(*testing.T) storetest.Storage {
-		return storetest.Storage{Open: func(context.Context) (aether.Engine, error) { return memstore.New(), nil }}
+	features := storetest.Features{Snapshots: true, Shared: true}
+	storetest.Run(t, features, func(*testing.T) storetest.Storage {
+		store := memstore.New()
+		var open atomic.Int32
+		return storetest.Storage{Open: func(context.Context) (aether.Engine, error) {
+			open.Add(1)
+			return opening{store, &open}, nil
+		}}
 	})
+}
+
+// opening is one of several users of a store, as a process is of a server: the
+// last one to close it closes the store.
+type opening struct {
+	*memstore.Store
+	open *atomic.Int32
+}
+
+func (o opening) Close() error {
+	if o.open.Add(-1) > 0 {
+		return nil
+	}
+	return o.Store.Close()
 }
 
 // Other engines leave open whether a save with a done context was written.

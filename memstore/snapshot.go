@@ -3,12 +3,15 @@ package memstore
 import (
 	"context"
 	"slices"
+	"time"
 
 	"github.com/aether-es/aether"
+	"github.com/aether-es/aether/storekit"
 )
 
 func (n *namespace) SaveSnapshot(ctx context.Context, snapshot aether.Snapshot) error {
-	if err := aether.CheckSnapshot(&snapshot); err != nil {
+	snapshot, err := storekit.CompleteSnapshot(snapshot, time.Now())
+	if err != nil {
 		return err
 	}
 	snapshot.Data = slices.Clone(snapshot.Data)

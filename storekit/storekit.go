@@ -13,12 +13,13 @@ import (
 
 // Complete checks a save with [aether.CheckEvents] and returns a copy of its
 // events in which everything the caller may leave out is filled in: the ID, the
-// schema and the time, in UTC and cut to the microsecond. Positions are zero.
+// schema and the time, in UTC and cut to the microsecond. Positions are zero. The
+// bytes of Data are not copied: they are the caller's, who may change them when the
+// save has returned.
 func Complete(events []aether.Event, now time.Time) ([]aether.Event, error) {
 	if err := aether.CheckEvents(events); err != nil {
 		return nil, err
 	}
-	now = now.UTC().Truncate(time.Microsecond)
 	complete := slices.Clone(events)
 	for i := range complete {
 		e := &complete[i]
@@ -28,14 +29,29 @@ func Complete(events []aether.Event, now time.Time) ([]aether.Event, error) {
 		if e.Schema == 0 {
 			e.Schema = 1
 		}
-		if e.Time.IsZero() {
-			e.Time = now
-		} else {
-			e.Time = e.Time.UTC().Truncate(time.Microsecond)
-		}
+		e.Time = completeTime(e.Time, now)
 		e.Position = 0
 	}
 	return complete, nil
+}
+
+// CompleteSnapshot checks a snapshot with [aether.CheckSnapshot] and returns it
+// with its time filled in, in UTC and cut to the microsecond. Data is not copied.
+func CompleteSnapshot(snapshot aether.Snapshot, now time.Time) (aether.Snapshot, error) {
+	if err := aether.CheckSnapshot(&snapshot); err != nil {
+		return aether.Snapshot{}, err
+	}
+	snapshot.Time = completeTime(snapshot.Time, now)
+	return snapshot, nil
+}
+
+// completeTime cuts a time, and then sets it if it is zero, so that nothing is
+// saved with a zero time.
+func completeTime(t, now time.Time) time.Time {
+	if t = t.UTC().Truncate(time.Microsecond); t.IsZero() {
+		return now.UTC().Truncate(time.Microsecond)
+	}
+	return t
 }
 
 // View is what an engine knows when it decides about a save: everything that

@@ -51,9 +51,35 @@ func TestComplete(t *testing.T) {
 		t.Errorf("completed again, the events are\n%+v, %v\nwant\n%+v", again, err, got)
 	}
 
+	// So nothing is saved with a zero time, not even one that is zero when it is cut.
+	early := got[0]
+	early.Time = time.Date(1, 1, 1, 0, 0, 0, 999, time.UTC)
+	if got, err := storekit.Complete([]aether.Event{early}, now); err != nil || got[0].Time != utc {
+		t.Errorf("the time of an event in the first microsecond of all is %v, %v; want %v", got[0].Time, err, utc)
+	}
+
 	bare.Type = ""
 	if got, err := storekit.Complete([]aether.Event{bare}, now); got != nil || !errors.Is(err, aether.ErrInvalid) {
 		t.Errorf("an event without a type: %v, %v", got, err)
+	}
+}
+
+func TestCompleteSnapshot(t *testing.T) {
+	now := time.Date(2026, 3, 1, 13, 0, 0, 123456789, time.FixedZone("", 3600))
+	utc := time.Date(2026, 3, 1, 12, 0, 0, 123456000, time.UTC)
+	timeless := aether.Snapshot{ActorID: "rover/1", Version: 3, Data: []byte("state")}
+	for _, given := range []time.Time{{}, now, utc, time.Date(1, 1, 1, 0, 0, 0, 999, time.UTC)} {
+		snapshot := timeless
+		snapshot.Time = given
+		want := timeless
+		want.Time = utc
+		if got, err := storekit.CompleteSnapshot(snapshot, now); err != nil || !reflect.DeepEqual(got, want) {
+			t.Errorf("complete, the snapshot of %v is %+v, %v; want %+v", given, got, err, want)
+		}
+	}
+	timeless.Version = 0
+	if _, err := storekit.CompleteSnapshot(timeless, now); !errors.Is(err, aether.ErrInvalid) {
+		t.Errorf("a snapshot of version 0: %v", err)
 	}
 }
 

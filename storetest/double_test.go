@@ -6,6 +6,7 @@ import (
 	"fmt"
 	"slices"
 	"sync"
+	"sync/atomic"
 	"time"
 
 	"github.com/aether-es/aether"
@@ -60,9 +61,12 @@ type double struct {
 	staged  *memstore.Store
 	visible *memstore.Store
 
-	// forgetSync and showEarly are the faults it can be given.
+	users atomic.Int32 // that have it open; the last to close it does so
+
+	// forgetSync, showEarly and apart are the faults it can be given.
 	forgetSync bool
 	showEarly  func() // called between showing a save and syncing it
+	apart      bool   // it is not shared
 
 	mu sync.Mutex // one save at a time
 }
@@ -104,6 +108,9 @@ func (d *double) Namespace(ctx context.Context, name string) (aether.EventStore,
 func (d *double) Namespaces(ctx context.Context) ([]string, error) { return d.visible.Namespaces(ctx) }
 
 func (d *double) Close() error {
+	if d.users.Add(-1) > 0 {
+		return nil
+	}
 	d.mu.Lock()
 	defer d.mu.Unlock()
 	d.disk.sync()
@@ -168,14 +175,21 @@ func (s *doubleStore) SaveSnapshot(ctx context.Context, snapshot aether.Snapshot
 }
 
 // newStorage returns an empty disk on which doubles are opened, each made by the
-// function.
+// function. Those that are open at the same time are one, unless they are apart.
 func newStorage(newDouble func(*disk) *double) storetest.Storage {
 	d := &disk{}
+	var open *double
 	return storetest.Storage{
 		Open: func(ctx context.Context) (aether.Engine, error) {
-			engine := newDouble(d)
-			return engine, engine.open(ctx)
+			if open == nil || open.apart || open.users.Load() <= 0 {
+				open = newDouble(d)
+				if err := open.open(ctx); err != nil {
+					return nil, err
+				}
+			}
+			open.users.Add(1)
+			return open, nil
 		},
-		LosePower: func() { d = d.left() },
+		LosePower: func() { d, open = d.left(), nil },
 	}
 }

@@ -85,10 +85,12 @@ func expectStore(ctx context.Context, t *testing.T, store aether.EventStore, wan
 
 	streams := make(map[string][]aether.Event)
 	for i := range want {
+		streams[want[i].ActorID] = append(streams[want[i].ActorID], want[i])
+	}
+	for i := 0; i < len(want); i += 1 + len(want)/100 { // of many events about a hundred
 		if got, err := store.GetEventVersion(ctx, want[i].ActorID, want[i].ID); err != nil || got != want[i].Version {
 			t.Fatalf("GetEventVersion(%q, %q): %d, %v; want %d", want[i].ActorID, want[i].ID, got, err, want[i].Version)
 		}
-		streams[want[i].ActorID] = append(streams[want[i].ActorID], want[i])
 	}
 	var actors []aether.Actor
 	for id, stream := range streams {

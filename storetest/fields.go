@@ -58,14 +58,10 @@ func exactData(ctx context.Context, t *testing.T, s *subject) {
 	expectEverywhere(ctx, t, store, save(ctx, t, store, events...))
 }
 
-func cutTimes(ctx context.Context, t *testing.T, s *subject) {
-	store := s.store(ctx, t, "test")
-	var (
-		east   = time.FixedZone("east", 14*60*60)
-		west   = time.FixedZone("west", -12*60*60)
-		events []aether.Event
-	)
-	for i, at := range []time.Time{
+// awkwardTimes are valid times that are not as they come back.
+func awkwardTimes() []time.Time {
+	east, west := time.FixedZone("east", 14*60*60), time.FixedZone("west", -12*60*60)
+	return []time.Time{
 		time.Date(2026, 2, 28, 23, 59, 59, 999_999_999, time.UTC),
 		time.Date(2026, 2, 28, 23, 59, 59, 123_456_789, east),
 		time.Date(2026, 2, 28, 23, 59, 59, 123_456_000, west),
@@ -77,15 +73,26 @@ func cutTimes(ctx context.Context, t *testing.T, s *subject) {
 		time.Date(1, 1, 1, 14, 0, 1, 0, east),
 		time.Date(9999, 12, 31, 23, 59, 59, 999_999_999, time.UTC),
 		time.Date(9999, 12, 31, 11, 59, 59, 999_999_999, west),
-	} {
+	}
+}
+
+// cut returns a time as it comes back.
+func cut(at time.Time) time.Time {
+	at = at.UTC()
+	return time.Date(at.Year(), at.Month(), at.Day(), at.Hour(), at.Minute(), at.Second(), at.Nanosecond()/1000*1000, time.UTC)
+}
+
+func cutTimes(ctx context.Context, t *testing.T, s *subject) {
+	store := s.store(ctx, t, "test")
+	var events []aether.Event
+	for i, at := range awkwardTimes() {
 		e := newEvent("room/1", aether.Version(i+1))
 		e.Time = at
 		events = append(events, e)
 	}
 	saved := save(ctx, t, store, events...)
 	for i := range saved {
-		at := saved[i].Time.UTC()
-		saved[i].Time = time.Date(at.Year(), at.Month(), at.Day(), at.Hour(), at.Minute(), at.Second(), at.Nanosecond()/1000*1000, time.UTC)
+		saved[i].Time = cut(saved[i].Time)
 	}
 	expectEverywhere(ctx, t, store, saved)
 }

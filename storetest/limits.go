@@ -16,7 +16,6 @@ func limitPromises() []promise {
 	return []promise{
 		{"a save has at least one event", emptySave},
 		{"a save has at most a thousand events", batchCount},
-		{"a save has at most 16 MiB", batchSize},
 		{"an event has at most 1 MiB with all its texts", eventSize},
 		{"versions start at 1 and fit 63 bits", versionRange},
 		{"versions of an actor follow on each other within a save", versionGaps},
@@ -55,20 +54,6 @@ func batchCount(ctx context.Context, t *testing.T, s *subject) {
 	events := newEvents("room/1", 1, aether.MaxBatchEvents+1)
 	refuse(ctx, t, store, "one event too many", -1, "events", events...)
 	saved := save(ctx, t, store, events[:aether.MaxBatchEvents]...)
-	expectStore(ctx, t, store, saved)
-}
-
-func batchSize(ctx context.Context, t *testing.T, s *subject) {
-	store := s.store(ctx, t, "test")
-	events := newEvents("room/1", 1, 17)
-	for i := range 15 {
-		events[i] = sized(events[i], aether.MaxEventSize)
-	}
-	events[15] = sized(events[15], aether.MaxEventSize/2)
-	events[16] = sized(events[16], aether.MaxEventSize/2+1)
-	refuse(ctx, t, store, "one byte too many", -1, "events", events...)
-	events[16] = sized(events[16], aether.MaxEventSize/2)
-	saved := save(ctx, t, store, events...)
 	expectStore(ctx, t, store, saved)
 }
 

@@ -2,7 +2,9 @@ package storetest
 
 import (
 	"context"
+	"errors"
 	"fmt"
+	"iter"
 	"math"
 	"slices"
 	"testing"
@@ -16,6 +18,8 @@ func logPromises() []promise {
 		{"the log is read from any position to any other", readRange},
 		{"the log is filtered by kinds and types", filterLog},
 		{"the bound of a filtered read is a position", filterRange},
+		{"a read whose bound lies before its beginning ends at once", boundBeforeStart},
+		{"a read to a bound ends there whatever the event there is", boundOfOthers},
 		{"a loop sees what was saved after its iterator was made", savedBeforeLoop},
 		{"a loop over the log ends with what was last when it began", savedDuringLoop},
 		{"a long log is read in order and without holes", longLog},
@@ -119,6 +123,61 @@ func filterRange(ctx context.Context, t *testing.T, s *subject) {
 			}
 		}
 	}
+}
+
+// boundBeforeStart reads where there is nothing to read: a follower, too, has
+// nothing to wait for, however short the log is.
+func boundBeforeStart(ctx context.Context, t *testing.T, s *subject) {
+	store := s.store(ctx, t, "test")
+	for length := range aether.Version(4) {
+		if length > 0 {
+			save(ctx, t, store, newEvent("room/1", length))
+		}
+		for _, after := range []aether.Position{1, 2, 3, 5, math.MaxInt64, math.MaxUint64} {
+			for _, to := range []aether.Position{1, 2, 3, 5, after - 1, after} {
+				if to == 0 || to > after {
+					continue
+				}
+				for _, options := range []*aether.LogOptions{{To: to}, {To: to, Kinds: []string{"hall"}}, {To: to, Types: []string{"Tested"}}} {
+					what := fmt.Sprintf("of %d events after %d with %+v", length, after, *options)
+					expectEvents(t, "ReadLog "+what, all(t, "ReadLog "+what, store.ReadLog(ctx, after, options)), nil)
+					expectEvents(t, "FollowLog "+what, all(t, "FollowLog "+what, store.FollowLog(ctx, after, options)), nil)
+				}
+			}
+		}
+	}
+	// It obeys its context all the same.
+	for want, done := range ended(ctx, t) {
+		for name, log := range map[string]iter.Seq2[aether.Event, error]{
+			"ReadLog":   store.ReadLog(done, 2, &aether.LogOptions{To: 1}),
+			"FollowLog": store.FollowLog(done, 2, &aether.LogOptions{To: 1}),
+		} {
+			if events, err := collect(log); !errors.Is(err, want) || len(events) > 0 {
+				t.Errorf("%s with a done context: %d events, %v; want %v", name, len(events), err, want)
+			}
+		}
+	}
+}
+
+// boundOfOthers reads to a bound at which, and behind which, no event passes.
+func boundOfOthers(ctx context.Context, t *testing.T, s *subject) {
+	store := s.store(ctx, t, "test")
+	saved := save(ctx, t, store, newEvents("room/1", 1, 2)...)
+	options := &aether.LogOptions{To: 4, Kinds: []string{"room"}}
+	var followed []aether.Event
+	together(ctx, t, 2, func(ctx context.Context, i int) (err error) {
+		if i == 0 { // it may be there first, and wait for positions 3 and 4
+			followed, err = collect(store.FollowLog(ctx, 0, options))
+			return err
+		}
+		_, err = store.SaveEvents(ctx, newEvents("hall/1", 1, 3)...)
+		return err
+	})
+	expectEvents(t, "FollowLog", followed, saved)
+	save(ctx, t, store, newEvents("room/1", 3, 3)...)
+	expectEvents(t, "FollowLog", all(t, "FollowLog", store.FollowLog(ctx, 0, options)), saved)
+	expectEvents(t, "ReadLog", all(t, "ReadLog", store.ReadLog(ctx, 0, options)), saved)
+	expectEvents(t, "FollowLog after 2", all(t, "FollowLog", store.FollowLog(ctx, 2, options)), nil)
 }
 
 func savedBeforeLoop(ctx context.Context, t *testing.T, s *subject) {

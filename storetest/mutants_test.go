@@ -21,7 +21,7 @@ const mutantVariable = "STORETEST_MUTANT"
 // TestDouble runs the whole suite on the correct double, which must keep every
 // promise: what the suite asks of a durable engine can be kept.
 func TestDouble(t *testing.T) {
-	features := storetest.Features{Snapshots: true, Durable: true, PowerLoss: true}
+	features := storetest.Features{Snapshots: true, Durable: true, PowerLoss: true, Shared: true}
 	mutant := mutants()[os.Getenv(mutantVariable)]
 	storetest.Run(t, features, func(*testing.T) storetest.Storage {
 		storage := newStorage(func(d *disk) *double {
@@ -96,6 +96,10 @@ func mutants() map[string]mutant {
 		"half-applies a batch": {
 			breaks: "batches/a conflict of one actor among several writes nothing",
 			spoil:  func(s store) store { return halfApplies{s} },
+		},
+		"does not see what another opening saves": {
+			breaks: "shared/of 16 writers over two openings exactly one wins a version",
+			change: func(d *double) { d.apart = true },
 		},
 		"forgets to sync": {
 			breaks: "power loss/a save that returned is there after a loss of power",

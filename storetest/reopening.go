@@ -119,20 +119,6 @@ func followReopened(ctx context.Context, t *testing.T, s *subject) {
 	expectStore(ctx, t, s.store(ctx, t, "test"), saved)
 }
 
-func largeReopened(ctx context.Context, t *testing.T, s *subject) {
-	store := s.store(ctx, t, "test")
-	saved := save(ctx, t, store, sized(newEvent("room/1", 1), aether.MaxEventSize))
-	saved = append(saved, save(ctx, t, store, newEvents("room/2", 1, aether.MaxBatchEvents)...)...)
-	large := newEvents("room/1", 2, 16)
-	for i := range large {
-		large[i] = sized(large[i], aether.MaxEventSize)
-	}
-	saved = append(saved, save(ctx, t, store, large...)...)
-	saved = append(saved, save(ctx, t, store, newEvent("room/3", 1))...)
-	s.reopen(ctx, t)
-	expectStore(ctx, t, s.store(ctx, t, "test"), saved)
-}
-
 func snapshotReopened(ctx context.Context, t *testing.T, s *subject) {
 	if !s.features.Snapshots {
 		return
@@ -149,4 +135,13 @@ func snapshotReopened(ctx context.Context, t *testing.T, s *subject) {
 		expectNamespaces(ctx, t, s, nil)
 		one, two = two, one
 	}
+}
+
+func largeReopened(ctx context.Context, t *testing.T, s *subject) {
+	store := s.store(ctx, t, "test")
+	saved := save(ctx, t, store, sized(newEvent("room/1", 1), aether.MaxEventSize))
+	saved = append(saved, save(ctx, t, store, newEvents("room/2", 1, aether.MaxBatchEvents)...)...)
+	saved = append(saved, save(ctx, t, store, newEvent("room/3", 1))...)
+	s.reopen(ctx, t)
+	expectStore(ctx, t, s.store(ctx, t, "test"), saved)
 }

@@ -38,12 +38,22 @@ type Features struct {
 
 	// PowerLoss: Storage.LosePower is there. The engine must be Durable as well.
 	PowerLoss bool
+
+	// Shared: Storage.Open may be called while an engine is open on the storage, as
+	// by a second process. Both have the same events, and whatever holds for
+	// callers of one engine holds for those of the two.
+	Shared bool
+
+	// Small leaves out the largest saves and snapshots there may be, which take
+	// most of the time. It is for an engine that runs the suite once more, with
+	// other options.
+	Small bool
 }
 
 // Storage is what outlives an engine: a folder, a database, a cluster.
 type Storage struct {
-	// Open opens an engine on the storage. The suite never has two open at once,
-	// and closes all of them.
+	// Open opens an engine on the storage. The suite has one open at a time, two
+	// only if Features.Shared says so, and closes all of them.
 	Open func(ctx context.Context) (aether.Engine, error)
 
 	// LosePower takes from the storage whatever was not synced when it was called.
@@ -109,8 +119,14 @@ func topics(features Features) []topic {
 		{"together", togetherPromises()},
 		{"model", modelPromises()},
 	}
+	if !features.Small {
+		topics = append(topics, topic{"large", largePromises(features)})
+	}
 	if features.Snapshots {
 		topics = append(topics, topic{"snapshots", snapshotPromises()})
+	}
+	if features.Shared {
+		topics = append(topics, topic{"shared", sharedPromises()})
 	}
 	if features.Durable {
 		topics = append(topics, topic{"reopening", reopeningPromises()})

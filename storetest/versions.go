@@ -18,7 +18,6 @@ func versionPromises() []promise {
 		{"a version too far ahead is a conflict without events", versionAhead},
 		{"after a conflict nothing is written and no position is lost", conflictWritesNothing},
 		{"the events of a conflict are at most a thousand", manyWinners},
-		{"the events of a conflict have at most 16 MiB", largeWinners},
 		{"actors count on their own", independentActors},
 	}
 }
@@ -113,16 +112,6 @@ func manyWinners(ctx context.Context, t *testing.T, s *subject) {
 			ActorID: "room/1", Tried: tried, Latest: latest, Events: from[:min(len(from), aether.MaxBatchEvents)],
 		})
 	}
-}
-
-func largeWinners(ctx context.Context, t *testing.T, s *subject) {
-	store := s.store(ctx, t, "test")
-	var saved []aether.Event
-	for version := aether.Version(1); version <= 17; version++ {
-		saved = append(saved, save(ctx, t, store, sized(newEvent("room/1", version), aether.MaxEventSize))...)
-	}
-	_, err := store.SaveEvents(ctx, newEvent("room/1", 1))
-	expectConflict(t, err, aether.ConflictError{ActorID: "room/1", Tried: 1, Latest: 17, Events: saved[:16]})
 }
 
 func independentActors(ctx context.Context, t *testing.T, s *subject) {
