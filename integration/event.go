@@ -50,9 +50,9 @@ func (e *Event) Digest() string {
 
 // Stream names a sequence of integration events.
 type Stream struct {
-	Namespace string
-	System    string
-	Version   int // of the mapping
+	Namespace string `json:"namespace"`
+	System    string `json:"system"`
+	Version   int    `json:"version"` // of the mapping
 }
 
 // Cursor is a place between integration events: behind the last event of a

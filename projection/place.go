@@ -24,6 +24,20 @@ type checkpoint struct {
 	Mark   string             `json:"mark"` // the digest of the last event before the cursor
 }
 
+// CursorOf returns up to where the events are in the documents of a space, or of a
+// view: in the latter the documents and the cursor are those of one moment.
+func CursorOf(r readdb.Reader) (integration.Cursor, error) {
+	data, err := r.Checkpoint()
+	if err != nil || data == nil {
+		return integration.Cursor{}, err
+	}
+	var c checkpoint
+	if err := json.Unmarshal(data, &c); err != nil {
+		return integration.Cursor{}, fmt.Errorf("projection: the checkpoint is not of a projection: %w", err)
+	}
+	return c.Cursor, nil
+}
+
 // A projection's spaces are named after it, its version, and how often that was made:
 // "rover-grids@2.1". The one that queries are answered from is noted in a space of
 // its own.

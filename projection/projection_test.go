@@ -252,6 +252,22 @@ func TestWithoutBus(t *testing.T) {
 	})
 }
 
+// Without a bus nobody waits for an operator.
+func TestPoisonWithoutBus(t *testing.T) {
+	w := newWorld(t)
+	w.shelf.poisoned("Poison")
+	w.save("Bought", "Poison")
+	p, err := projection.New(w.db, w.shelf.projection(1), w.history, nil, &projection.Options{Logger: slog.New(slog.DiscardHandler)})
+	if err != nil {
+		t.Fatal(err)
+	}
+	var stopped *projection.ApplyError
+	if err := p.Run(t.Context()); !errors.As(err, &stopped) || stopped.Event.Sequence != 2 {
+		t.Errorf("Run: %v, want an ApplyError", err)
+	}
+	expectWhole(t, p.Space(), 1)
+}
+
 // crooked is a bus that leaves events out, repeats them, and forgets.
 type crooked struct {
 	integration.Bus

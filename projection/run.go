@@ -57,6 +57,9 @@ func (p *Projector) Run(ctx context.Context) error {
 		if errors.As(err, &stopped) {
 			p.options.Logger.Error("projection stopped", "error", err)
 			p.set(func(s *Status) { s.State, s.Error, s.At = Stopped, stopped.Err.Error(), &stopped.Event })
+			if p.bus == nil {
+				return err // nobody is there to give orders
+			}
 			if err := p.awaitOrder(ctx, stopped.Event.Sequence); err != nil {
 				return err
 			}

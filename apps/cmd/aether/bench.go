@@ -27,6 +27,7 @@ func newBenchCommand() *cobra.Command {
 	var folder string
 	length := duration(3 * time.Second)
 	events := number(5_000_000)
+	subscribers := number(10_000)
 	cmd := storeless(&cobra.Command{
 		Use:   "bench [NAME]...",
 		Short: "Measure the engine on this machine, against a bare file",
@@ -35,7 +36,8 @@ bare disk does. Without a name all benchmarks run:
 
 ` + about.String() + `
 Ratio: the engine's rate over that of the bare file with as many writers; in "large",
-the time of a call in the large store over that in the small one. Machines are noisy:
+the time of a call in the large store over that in the small one. The writers of "live"
+are subscribers, in a process of their own on the same cores. Machines are noisy:
 run it three times and take the medians.`,
 		Example: `  aether bench                     all of it, a few minutes
   aether bench append --dir /mnt   appends, on the disk under /mnt
@@ -58,10 +60,11 @@ run it three times and take the medians.`,
 			}
 			defer os.RemoveAll(own)
 			options := &bench.Options{
-				Folder:   own,
-				Duration: time.Duration(length),
-				Scale:    int(events),
-				Progress: func(step string) { fmt.Fprintf(cmd.ErrOrStderr(), "… %s\n", step) },
+				Folder:      own,
+				Duration:    time.Duration(length),
+				Scale:       int(events),
+				Subscribers: int(subscribers),
+				Progress:    func(step string) { fmt.Fprintf(cmd.ErrOrStderr(), "… %s\n", step) },
 			}
 			report, err := runBenchmarks(cmd.Context(), args, options)
 			if err != nil {
@@ -78,6 +81,7 @@ run it three times and take the medians.`,
 	cmd.Flags().StringVar(&folder, "dir", ".", "`folder` on the disk to measure; one is made in it and removed")
 	cmd.Flags().Var(&length, "time", "how long each part is measured")
 	cmd.Flags().Var(&events, "events", "events of the large store of \"large\"; 0: leave it out")
+	cmd.Flags().Var(&subscribers, "subscribers", "connections that get the changes of \"live\"; 0: leave it out")
 	return cmd
 }
 

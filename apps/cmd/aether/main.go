@@ -10,6 +10,8 @@ import (
 	"os/signal"
 	"slices"
 	"syscall"
+
+	"github.com/aether-es/aether/apps/internal/bench"
 )
 
 func main() {
@@ -21,6 +23,9 @@ func main() {
 // run is the whole program. It returns the exit code.
 func run(ctx context.Context, args []string, stdin io.Reader, stdout, stderr io.Writer) int {
 	p := newProgram(stdin, stdout, stderr)
+	if len(args) > 0 && args[0] == bench.LiveClientsFlag {
+		return p.reportError(bench.RunLiveClients(ctx, args[1:], stdout)) // a child of aether bench
+	}
 	root := newRootCommand(p)
 	root.SetArgs(args)
 	root.SetIn(stdin)

@@ -83,6 +83,8 @@ versions; a duplicate "actorId", "id", "version" in the store, and "tried".`,
 		newVerifyCommand(p),
 		newBackupCommand(p),
 		newRestoreCommand(p),
+		newServeCommand(p),
+		newRebuildCommand(p),
 		newBenchCommand(),
 		newVersionCommand(p),
 	)

@@ -20,11 +20,16 @@ func newVersionCommand(p *program) *cobra.Command {
 	})
 }
 
-func (p *program) printVersion() error {
-	b := build{Version: "unknown"}
+// thisBuild says which program runs.
+func thisBuild() build {
 	if info, ok := debug.ReadBuildInfo(); ok {
-		b = describe(info)
+		return describe(info)
 	}
+	return build{Version: "unknown"}
+}
+
+func (p *program) printVersion() error {
+	b := thisBuild()
 	if p.json {
 		return json.NewEncoder(p.stdout).Encode(b)
 	}

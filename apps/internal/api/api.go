@@ -5,7 +5,10 @@ package api
 import (
 	"errors"
 	"fmt"
+	"log/slog"
 	"net/http"
+	"path"
+	"reflect"
 	"strconv"
 	"strings"
 
@@ -24,7 +27,20 @@ func New(mux *http.ServeMux, version string) huma.API {
 	config.DocsPath = ""    // huma's page loads scripts from elsewhere
 	config.SchemasPath = "" // all schemas are in the description
 	config.CreateHooks = nil
+	config.Components.Schemas = huma.NewMapRegistry("#/components/schemas/", schemaName)
 	return humago.New(mux, config)
+}
+
+// schemaName puts the package before the name of a type: several have a Status.
+func schemaName(t reflect.Type, hint string) string {
+	name := huma.DefaultSchemaNamer(t, hint)
+	for t.Kind() == reflect.Pointer || t.Kind() == reflect.Slice {
+		t = t.Elem()
+	}
+	if t.Name() == "" || t.PkgPath() == "" {
+		return name
+	}
+	return strings.ToUpper(path.Base(t.PkgPath())[:1]) + path.Base(t.PkgPath())[1:] + name
 }
 
 // Command is the input that every command takes, in headers.
@@ -70,6 +86,7 @@ const (
 	typeBusy     = "urn:aether:busy"
 	typeUnknown  = "urn:aether:outcome-unknown"
 	typeStopping = "urn:aether:stopping"
+	typeFailed   = "urn:aether:failed"
 )
 
 // Error returns an error of a host as a problem. A refusal for one of the reasons
@@ -110,5 +127,7 @@ func Error(err error, notFound ...string) error {
 	case errors.Is(err, aether.ErrClosed):
 		return set(http.StatusServiceUnavailable, typeStopping, "the program is about to stop")
 	}
-	return err // 500; its text is not for strangers
+	slog.Error("a request failed", "error", err) // its text is not for strangers
+	p.Detail = "the log of the server has the details"
+	return set(http.StatusInternalServerError, typeFailed, "the server failed")
 }

@@ -45,6 +45,9 @@ type Options struct {
 	Duration time.Duration // of each timed part
 	Scale    int           // events of the large store; 0 leaves it out
 	Progress func(name string)
+
+	// Subscribers is how many connections get live changes; 0 leaves them out.
+	Subscribers int
 }
 
 // Benchmark is a named part of a run.
@@ -62,6 +65,8 @@ func Benchmarks() []Benchmark {
 		{"scan", "reading the log", runScan},
 		{"host", "commands to one hot actor and to 10,000, and the state of actors not in memory", runHost},
 		{"deadline", "a million pending deadlines: reading them, firing 10,000, memory", runDeadline},
+		{"live", "a change to 10,000 subscribers over WebSockets, from publication to receipt", runLive},
+		{"rover", "command to document, queries over HTTP, and making the read DB again", runRover},
 		{"large", "append and load in a small store and in one of many events; memory and time to open", runLarge},
 	}
 }

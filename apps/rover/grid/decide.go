@@ -15,23 +15,24 @@ type Command interface{ command() }
 
 // Create makes a grid.
 type Create struct {
-	Width, Height int
-	Obstacles     []Point
+	Width     int     `json:"width"`
+	Height    int     `json:"height"`
+	Obstacles []Point `json:"obstacles"`
 }
 
 // Land puts a rover on a free field.
 type Land struct {
-	Rover string
+	Rover string `json:"rover"`
 	Point
-	Heading Heading
+	Heading Heading `json:"heading"`
 }
 
 // Move has a rover make moves one after another: F forward, B backward, L and R a
 // turn to the left and to the right. It stops before what it cannot enter, and the
 // moves before that count.
 type Move struct {
-	Rover string
-	Moves string
+	Rover string `json:"rover"`
+	Moves string `json:"moves"`
 }
 
 func (Create) command() {}
@@ -94,7 +95,7 @@ func create(g *Grid, c Create) ([]Event, error) {
 }
 
 func land(g *Grid, c Land) ([]Event, error) {
-	if !validName(c.Rover) {
+	if !ValidName(c.Rover) {
 		return nil, aether.Refuse(BadRover, "a rover's ID has 1 to %d bytes of printable text without slashes", MaxName)
 	}
 	if _, ok := g.Rovers[c.Rover]; ok {
@@ -116,7 +117,8 @@ func land(g *Grid, c Land) ([]Event, error) {
 	}
 }
 
-func validName(name string) bool {
+// ValidName says whether a rover, or a grid, may be called so.
+func ValidName(name string) bool {
 	return name != "" && len(name) <= MaxName && utf8.ValidString(name) &&
 		!strings.ContainsFunc(name, func(r rune) bool { return r == '/' || !unicode.IsPrint(r) })
 }

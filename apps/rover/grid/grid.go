@@ -15,7 +15,7 @@ const Kind = "grid"
 const (
 	MaxSide      = 1000   // fields, of either side
 	MaxObstacles = 10_000 // of a grid
-	MaxRovers    = 1000   // on a grid
+	MaxRovers    = 200    // on a grid
 	MaxMoves     = 200    // of one command
 	MaxName      = 64     // bytes of a rover's ID
 )

@@ -1,0 +1,198 @@
+package bench
+
+import (
+	"context"
+	"errors"
+	"fmt"
+	"io"
+	"log/slog"
+	"net"
+	"net/http"
+	"os"
+	"path/filepath"
+	"strings"
+	"sync"
+	"time"
+
+	"github.com/aether-es/aether"
+	"github.com/aether-es/aether/apps/internal/server"
+	"github.com/aether-es/aether/apps/rover"
+	"github.com/aether-es/aether/apps/rover/grid"
+	filereaddb "github.com/aether-es/aether/filestore/readdb"
+	"github.com/aether-es/aether/integration"
+	"github.com/aether-es/aether/readdb"
+)
+
+const (
+	roverGrids       = 100
+	roverRate        = 5000 // commands a second
+	roverCallers     = 128
+	rebuildEvents    = 400_000
+	queryClients     = 32
+	movesEachCommand = grid.MaxMoves
+)
+
+// runRover measures the rover system from end to end: how long a command's events take
+// to be in the read DB, how fast that is made again, and how fast queries are.
+func runRover(ctx context.Context, o *Options) (results []Result, err error) {
+	folder, err := os.MkdirTemp(o.Folder, "rover")
+	if err != nil {
+		return nil, err
+	}
+	defer os.RemoveAll(folder)
+	err = inFolder(ctx, filepath.Join(folder, "data"), func(store aether.EventStore) error {
+		lag, query, err := roverRuns(ctx, o, store, filepath.Join(folder, "readdb"))
+		if err != nil {
+			return err
+		}
+		rebuild, err := roverRebuild(ctx, o, store, filepath.Join(folder, "again"))
+		results = []Result{lag, query, rebuild}
+		return err
+	})
+	return results, err
+}
+
+// withReadDB runs a part with a new read DB.
+func withReadDB(folder string, run func(db *readdb.DB) error) error {
+	kv, err := filereaddb.Open(folder, nil)
+	if err != nil {
+		return err
+	}
+	db, err := readdb.New(kv)
+	if err != nil {
+		return errors.Join(err, kv.Close())
+	}
+	return errors.Join(run(db), db.Close())
+}
+
+// roverRuns runs the server, and measures commands and queries.
+func roverRuns(ctx context.Context, o *Options, store aether.EventStore, folder string) (lag, query Result, err error) {
+	err = withReadDB(folder, func(db *readdb.DB) error {
+		logger := slog.New(slog.DiscardHandler)
+		system, err := rover.New(store, "default", db, integration.NewLocal(), nil, logger)
+		if err != nil {
+			return err
+		}
+		s, err := server.New(server.Config{Store: store, Namespace: "default", Version: "bench", Logger: logger}, system)
+		if err != nil {
+			return err
+		}
+		listener, err := net.Listen("tcp", "127.0.0.1:0")
+		if err != nil {
+			return err
+		}
+		running, stop := context.WithCancel(ctx)
+		ended := make(chan error, 1)
+		go func() { ended <- s.Run(running, listener, nil) }()
+		lag, err = commandToDocument(ctx, o, system)
+		if err == nil {
+			query, err = pointQueries(ctx, o, "http://"+listener.Addr().String())
+		}
+		stop()
+		return errors.Join(err, <-ended)
+	})
+	return lag, query, err
+}
+
+// commandToDocument sends commands at a rate, and measures from the answer of each
+// until what it did can be read.
+func commandToDocument(ctx context.Context, o *Options, system *rover.Rover) (Result, error) {
+	result := Result{Name: "rover visible", Writers: roverCallers, Actors: roverGrids}
+	o.Progress(fmt.Sprintf("rover, %d commands a second", roverRate))
+	if err := callTogether(roverGrids, func(i int) error {
+		id := fmt.Sprint("bench-", i)
+		_, err := system.Create(ctx, id, grid.Create{Width: 50, Height: 50}, nil)
+		if err == nil {
+			_, err = system.Land(ctx, id, grid.Land{Rover: "r", Heading: grid.North}, nil)
+		}
+		return err
+	}); err != nil {
+		return result, err
+	}
+	// A caller begins its next command when that is due, so the rate holds unless the
+	// system cannot keep up.
+	each := roverCallers * time.Second / roverRate
+	times := make([][]int64, roverCallers)
+	errs := make([]error, roverCallers)
+	start := time.Now()
+	var callers sync.WaitGroup
+	for c := range roverCallers {
+		callers.Go(func() {
+			due := start.Add(time.Duration(c) * each / roverCallers)
+			for ; time.Since(start) < o.Duration && errs[c] == nil; due = due.Add(each) {
+				time.Sleep(time.Until(due))
+				d, err := system.Move(ctx, fmt.Sprint("bench-", c%roverGrids), grid.Move{Rover: "r", Moves: "L"}, nil)
+				answered := time.Now()
+				if err == nil {
+					err = system.Wait(ctx, d.Position)
+				}
+				times[c], errs[c] = append(times[c], int64(time.Since(answered))), err
+			}
+		})
+	}
+	callers.Wait()
+	var all []int64
+	for _, t := range times {
+		all = append(all, t...)
+	}
+	result.PerSecond = float64(len(all)) / time.Since(start).Seconds()
+	result.P50, result.P99 = percentiles(all)
+	return result, errors.Join(errs...)
+}
+
+// pointQueries asks for documents over HTTP; the clients are in this process, too.
+func pointQueries(ctx context.Context, o *Options, url string) (Result, error) {
+	result := Result{Name: "rover query", Writers: queryClients, Actors: roverGrids}
+	o.Progress(fmt.Sprintf("rover, queries of %d clients", queryClients))
+	client := &http.Client{Transport: &http.Transport{MaxIdleConnsPerHost: queryClients}}
+	defer client.CloseIdleConnections()
+	var err error
+	result.PerSecond, result.P50, result.P99, err = load(ctx, queryClients, o.Duration, func(c, n int) error {
+		response, err := client.Get(fmt.Sprintf("%s/api/rover/grids/bench-%d", url, (c+n)%roverGrids))
+		if err != nil {
+			return err
+		}
+		defer response.Body.Close()
+		if response.StatusCode != http.StatusOK {
+			return fmt.Errorf("a query was answered with %s", response.Status)
+		}
+		_, err = io.Copy(io.Discard, response.Body)
+		return err
+	})
+	return result, err
+}
+
+// roverRebuild measures how fast the read model is made of the events.
+func roverRebuild(ctx context.Context, o *Options, store aether.EventStore, folder string) (Result, error) {
+	result := Result{Name: "rover rebuild"}
+	o.Progress(fmt.Sprintf("rover, making the read DB of %d events", rebuildEvents))
+	err := withReadDB(folder, func(db *readdb.DB) error {
+		system, err := rover.New(store, "default", db, nil, nil, slog.New(slog.DiscardHandler))
+		if err != nil {
+			return err
+		}
+		defer system.Close()
+		if err := callTogether(roverGrids, func(i int) error {
+			_, err := system.Land(ctx, fmt.Sprint("bench-", i), grid.Land{Rover: "s", Point: grid.Point{X: 10, Y: 10}, Heading: grid.North}, nil)
+			return err
+		}); err != nil {
+			return err
+		}
+		// There and back, so that nothing is in the way.
+		moves := strings.Repeat("FRLB", movesEachCommand/4)
+		for n := range rebuildEvents / movesEachCommand / roverGrids {
+			if err := callTogether(roverGrids, func(i int) error {
+				_, err := system.Move(ctx, fmt.Sprint("bench-", i), grid.Move{Rover: "s", Moves: moves}, nil)
+				return err
+			}); err != nil {
+				return fmt.Errorf("round %d: %w", n, err)
+			}
+		}
+		start := time.Now()
+		status, err := system.Project(ctx)
+		result.Events = int(status.Cursor.Sequence)
+		result.PerSecond = float64(status.Cursor.Sequence) / time.Since(start).Seconds()
+		return err
+	})
+	return result, err
+}

@@ -1,0 +1,187 @@
+// Package server is what `aether serve` runs: the systems in one process, their API,
+// pages and live updates on one address, and what operators need beside them.
+package server
+
+import (
+	"cmp"
+	"context"
+	"crypto/tls"
+	"errors"
+	"log/slog"
+	"net"
+	"net/http"
+	"strings"
+	"sync"
+	"sync/atomic"
+	"time"
+
+	"github.com/aether-es/aether"
+	"github.com/aether-es/aether/apps/internal/api"
+	"github.com/aether-es/aether/apps/internal/web"
+	"github.com/aether-es/aether/live"
+	"github.com/aether-es/aether/projection"
+	"github.com/danielgtaylor/huma/v2"
+	"github.com/prometheus/client_golang/prometheus"
+)
+
+// Config is what a server stands on.
+type Config struct {
+	Store     aether.EventStore
+	Namespace string
+	Version   string // of the program
+	Logger    *slog.Logger
+
+	// Token, when it is not empty, must come with every request; see [Server.guard].
+	Token string
+
+	// Background runs beside the systems, until ctx ends, and needs no more than them.
+	Background []func(ctx context.Context) error
+
+	// Drain is how long requests under way may take when the server stops; 10 seconds
+	// by default.
+	Drain time.Duration
+}
+
+// System is one of the systems that a server runs.
+type System interface {
+	// Web describes it to the pages.
+	Web() web.System
+
+	// Register adds what the system answers.
+	Register(s *Server)
+
+	// Run runs what goes on in the background, until ctx ends.
+	Run(ctx context.Context) error
+
+	// Close ends the system after the last request: it waits for commands under way.
+	Close() error
+}
+
+// Server is made by [New].
+type Server struct {
+	Config
+	Mux  *http.ServeMux
+	API  huma.API
+	Hub  *live.Hub
+	Site *web.Site
+
+	systems    []System
+	topics     map[string]TopicFunc
+	projectors []projector
+	registry   *prometheus.Registry
+	metrics    *metrics
+	stopping   atomic.Bool
+}
+
+// TopicFunc reads the document of a live topic; key is what follows on the kind.
+type TopicFunc func(ctx context.Context, key string) (live.Document, error)
+
+// New returns a server of some systems.
+func New(config Config, systems ...System) (*Server, error) {
+	s := &Server{Config: config, Mux: http.NewServeMux(), systems: systems, topics: make(map[string]TopicFunc)}
+	s.Logger = cmp.Or(s.Logger, slog.Default())
+	s.Drain = cmp.Or(s.Drain, 10*time.Second)
+	s.API = api.New(s.Mux, s.Version)
+	s.Hub = live.New(s.document, &live.Options{Logger: s.Logger})
+	s.registry = prometheus.NewRegistry()
+	s.metrics = newMetrics(s)
+	site := web.Options{Status: s.status, OpenAPI: s.API.OpenAPI, Logger: s.Logger}
+	for _, system := range systems {
+		site.Systems = append(site.Systems, system.Web())
+	}
+	var err error
+	if s.Site, err = web.New(&site); err != nil {
+		return nil, err
+	}
+	for _, system := range systems {
+		system.Register(s)
+	}
+	s.Mux.Handle("GET /live", s.Hub)
+	s.operations()
+	s.Site.Register(s.Mux)
+	return s, nil
+}
+
+// Topic has documents of live topics "kind" or "kind/key" read by a function.
+func (s *Server) Topic(kind string, document TopicFunc) { s.topics[kind] = document }
+
+// Projector lets operators see and steer a projector, which its system runs.
+func (s *Server) Projector(system string, p *projection.Projector) {
+	s.projectors = append(s.projectors, projector{p, system})
+}
+
+// projector is one of a system.
+type projector struct {
+	*projection.Projector
+	system string
+}
+
+func (s *Server) document(ctx context.Context, topic string) (live.Document, error) {
+	kind, key, _ := strings.Cut(topic, "/")
+	if read := s.topics[kind]; read != nil {
+		return read(ctx, key)
+	}
+	return live.Document{}, live.ErrNoTopic
+}
+
+// Run serves on a listener until ctx ends, or a system fails. Then it takes no more
+// requests, lets those under way end, and stops the systems.
+func (s *Server) Run(ctx context.Context, listener net.Listener, certificates *tls.Config) error {
+	background, stop := context.WithCancelCause(context.WithoutCancel(ctx))
+	defer stop(nil)
+	var running sync.WaitGroup
+	run := func(part func(ctx context.Context) error) {
+		running.Go(func() {
+			if err := part(background); err != nil && background.Err() == nil {
+				stop(err)
+			}
+		})
+	}
+	for _, system := range s.systems {
+		run(system.Run)
+	}
+	for _, part := range s.Background {
+		run(part)
+	}
+	web := &http.Server{
+		Handler:           s.handler(),
+		ReadHeaderTimeout: 10 * time.Second,
+		IdleTimeout:       2 * time.Minute,
+		MaxHeaderBytes:    64 << 10,
+		ErrorLog:          slog.NewLogLogger(s.Logger.Handler(), slog.LevelDebug),
+		TLSConfig:         certificates,
+	}
+	served := make(chan error, 1)
+	go func() {
+		if certificates != nil {
+			served <- web.ServeTLS(listener, "", "")
+			return
+		}
+		served <- web.Serve(listener)
+	}()
+	var err error
+	select {
+	case <-ctx.Done():
+		s.Logger.Info("stopping", "reason", context.Cause(ctx))
+	case <-background.Done():
+		err = context.Cause(background)
+	case err = <-served:
+	}
+
+	s.stopping.Store(true)
+	drain, cancel := context.WithTimeout(context.WithoutCancel(ctx), s.Drain)
+	defer cancel()
+	if shutdown := web.Shutdown(drain); shutdown != nil {
+		s.Logger.Warn("requests were cut off", "error", shutdown)
+		_ = web.Close()
+	}
+	if closed := s.Hub.Close(); closed != nil {
+		err = errors.Join(err, closed)
+	}
+	for _, system := range s.systems {
+		err = errors.Join(err, system.Close())
+	}
+	stop(nil)
+	running.Wait()
+	return err
+}

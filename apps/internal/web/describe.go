@@ -1,0 +1,193 @@
+package web
+
+import (
+	"encoding/json"
+	"fmt"
+	"maps"
+	"net/http"
+	"slices"
+	"strings"
+
+	"github.com/danielgtaylor/huma/v2"
+)
+
+// The description of the API, as its page shows it.
+type (
+	apiDescription struct {
+		Title, Version, About string
+		Groups                []apiGroup
+	}
+	apiGroup struct {
+		Name, About string
+		Operations  []apiOperation
+	}
+	apiOperation struct {
+		ID, Method, Path, Summary, About string
+		Deprecated                       bool
+		Parameters                       []apiField
+		Body                             *apiBody
+		Responses                        []apiResponse
+		Curl                             string
+	}
+	apiResponse struct {
+		Status, About string
+		Body          *apiBody
+	}
+	apiBody struct {
+		ContentType string
+		Type        string
+		Fields      []apiField
+		Example     string
+	}
+	apiField struct {
+		Name, In, Type string
+		Required       bool
+		About, Rules   string
+	}
+)
+
+// describe prepares a description for the page. The server is the one of the
+// examples, "http://localhost:8080".
+func describe(api *huma.OpenAPI, server string) apiDescription {
+	d := apiDescription{}
+	if api.Info != nil {
+		d.Title, d.Version, d.About = api.Info.Title, api.Info.Version, api.Info.Description
+	}
+	about := make(map[string]string)
+	var order []string
+	for _, tag := range api.Tags {
+		about[tag.Name] = tag.Description
+		order = append(order, tag.Name)
+	}
+	schemas := &schemas{api}
+	groups := make(map[string][]apiOperation)
+	for _, path := range slices.Sorted(maps.Keys(api.Paths)) {
+		item := api.Paths[path]
+		for _, o := range []struct {
+			method    string
+			operation *huma.Operation
+		}{
+			{http.MethodGet, item.Get}, {http.MethodHead, item.Head}, {http.MethodPost, item.Post},
+			{http.MethodPut, item.Put}, {http.MethodPatch, item.Patch}, {http.MethodDelete, item.Delete},
+			{http.MethodOptions, item.Options}, {http.MethodTrace, item.Trace},
+		} {
+			if o.operation == nil || o.operation.Hidden {
+				continue
+			}
+			tag := "Other"
+			if len(o.operation.Tags) > 0 {
+				tag = o.operation.Tags[0]
+			}
+			if !slices.Contains(order, tag) {
+				order = append(order, tag)
+			}
+			parameters := slices.Concat(item.Parameters, o.operation.Parameters)
+			groups[tag] = append(groups[tag], schemas.operation(o.method, path, server, o.operation, parameters))
+		}
+	}
+	for _, tag := range order {
+		if len(groups[tag]) > 0 {
+			d.Groups = append(d.Groups, apiGroup{Name: tag, About: about[tag], Operations: groups[tag]})
+		}
+	}
+	return d
+}
+
+func (s *schemas) operation(method, path, server string, o *huma.Operation, parameters []*huma.Param) apiOperation {
+	result := apiOperation{
+		ID: o.OperationID, Method: method, Path: path, Summary: o.Summary, About: o.Description, Deprecated: o.Deprecated,
+	}
+	if result.ID == "" {
+		result.ID = strings.Trim(strings.Map(func(r rune) rune {
+			if strings.ContainsRune("/{}", r) {
+				return '-'
+			}
+			return r
+		}, strings.ToLower(method)+path), "-")
+	}
+	url := path
+	var query []string
+	for _, p := range parameters {
+		schema := s.resolve(p.Schema)
+		result.Parameters = append(result.Parameters, apiField{
+			Name: p.Name, In: p.In, Required: p.Required, Type: s.name(p.Schema), Rules: rules(schema), About: cmpText(p.Description, schema),
+		})
+		value := fmt.Sprint(s.example(p.Schema, 0))
+		if p.Example != nil {
+			value = fmt.Sprint(p.Example)
+		}
+		switch {
+		case p.In == "path":
+			url = strings.ReplaceAll(url, "{"+p.Name+"}", value)
+		case p.In == "query" && p.Required:
+			query = append(query, p.Name+"="+value)
+		}
+	}
+	slices.SortStableFunc(result.Parameters, func(a, b apiField) int {
+		return strings.Index(ins, a.In) - strings.Index(ins, b.In)
+	})
+	if len(query) > 0 {
+		url += "?" + strings.Join(query, "&")
+	}
+	curl := []string{"curl " + quote(server+url)}
+	if method != http.MethodGet {
+		curl = []string{"curl -X " + method + " " + quote(server+url)}
+	}
+	if o.RequestBody != nil {
+		result.Body = s.body(o.RequestBody.Content)
+		if result.Body != nil {
+			curl = append(curl, "-H "+quote("Content-Type: "+result.Body.ContentType), "-d "+quote(compact(result.Body.Example)))
+		}
+	}
+	result.Curl = strings.Join(curl, " \\\n  ")
+	for _, status := range slices.Sorted(maps.Keys(o.Responses)) {
+		response := o.Responses[status]
+		result.Responses = append(result.Responses, apiResponse{Status: status, About: response.Description, Body: s.body(response.Content)})
+	}
+	return result
+}
+
+// ins are the places of parameters, in the order in which they are shown.
+const ins = "path query header cookie"
+
+// body returns what is said of a body, nil when nothing is.
+func (s *schemas) body(content map[string]*huma.MediaType) *apiBody {
+	for _, contentType := range slices.Sorted(maps.Keys(content)) {
+		media := content[contentType]
+		if media.Schema == nil {
+			return &apiBody{ContentType: contentType}
+		}
+		example := s.example(media.Schema, 0)
+		if media.Example != nil {
+			example = media.Example
+		}
+		for _, name := range slices.Sorted(maps.Keys(media.Examples)) {
+			example = media.Examples[name].Value
+			break
+		}
+		text, err := json.MarshalIndent(example, "", "  ")
+		if err != nil {
+			text = nil
+		}
+		return &apiBody{ContentType: contentType, Type: s.name(media.Schema), Fields: s.fields("", media.Schema, nil), Example: string(text)}
+	}
+	return nil
+}
+
+// compact puts JSON on one line.
+func compact(text string) string {
+	var value any
+	if json.Unmarshal([]byte(text), &value) != nil {
+		return text
+	}
+	short, err := json.Marshal(value)
+	if err != nil {
+		return text
+	}
+	return string(short)
+}
+
+// quote quotes for a shell.
+func quote(text string) string {
+	return "'" + strings.ReplaceAll(text, "'", `'\''`) + "'"
+}

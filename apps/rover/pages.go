@@ -1,0 +1,237 @@
+package rover
+
+import (
+	"context"
+	"embed"
+	"fmt"
+	"io/fs"
+	"net/http"
+	"net/url"
+	"slices"
+	"strconv"
+
+	"github.com/aether-es/aether"
+	"github.com/aether-es/aether/apps/internal/web"
+	"github.com/aether-es/aether/apps/rover/grid"
+)
+
+//go:embed static
+var static embed.FS
+
+// System describes the rovers to the shell of the pages.
+func System() web.System {
+	files, err := fs.Sub(static, "static")
+	if err != nil {
+		panic(err) // the folder is embedded
+	}
+	return web.System{
+		Name: "rover", Title: "Rovers", Path: "/rover", Static: files,
+		About: "Rovers on a grid: land them, drive them, watch them in every open browser, and go back in time.",
+	}
+}
+
+// pagesBackend is what the pages ask and command. Errors are those of hosts or of
+// package api; a grid that is not there is a refusal for grid.NoGrid or a problem
+// with status 404.
+type pagesBackend interface {
+	List(ctx context.Context, cursor string, limit int) (SummaryPage, error)
+
+	// Grid returns a grid as of a version, of the newest for 0. It waits until the
+	// position after is applied.
+	Grid(ctx context.Context, id string, version aether.Version, after aether.Position) (GridDocument, error)
+
+	// Events returns events before a version, the newest first; from the newest for 0.
+	Events(ctx context.Context, id string, before aether.Version, limit int) (EventPage, error)
+
+	// The key names the command: the same key again has no further effect. Create
+	// chooses an ID if it is given none.
+	Create(ctx context.Context, key, id string, command grid.Create) (CommandDocument, error)
+	Land(ctx context.Context, key, id string, command grid.Land) (CommandDocument, error)
+	Move(ctx context.Context, key, id string, command grid.Move) (CommandDocument, error)
+}
+
+// pages are the pages of the system.
+type pages struct {
+	site    *web.Site
+	backend pagesBackend
+}
+
+func newPages(site *web.Site, backend pagesBackend) *pages {
+	return &pages{site: site, backend: backend}
+}
+
+func (p *pages) register(mux *http.ServeMux) {
+	mux.HandleFunc("GET /rover", p.list)
+	mux.HandleFunc("POST /rover", p.create)
+	mux.HandleFunc("GET /rover/{grid}", p.grid)
+	mux.HandleFunc("POST /rover/{grid}/rovers", p.land)
+	mux.HandleFunc("POST /rover/{grid}/moves", p.move)
+}
+
+// listPage is the page of the list of grids.
+type listPage struct {
+	grids  SummaryPage
+	first  bool // the page with the newest, which is kept up to date
+	create form
+}
+
+const gridsOnPage = 50
+
+func (p *pages) list(w http.ResponseWriter, r *http.Request) {
+	p.showList(w, r, http.StatusOK, newForm("width", "12", "height", "8"))
+}
+
+func (p *pages) showList(w http.ResponseWriter, r *http.Request, status int, create form) {
+	cursor := r.URL.Query().Get("cursor")
+	grids, err := p.backend.List(r.Context(), cursor, gridsOnPage)
+	if err != nil {
+		p.site.Problem(w, r, err, grid.NoGrid)
+		return
+	}
+	page := web.Page{Title: "Grids", Path: "/rover", Scripts: []string{"rover/list.js"}, Styles: []string{"rover/rover.css"}, Live: true}
+	p.site.Render(w, r, status, page, gridsPage(listPage{grids, cursor == "", create}))
+}
+
+func (p *pages) create(w http.ResponseWriter, r *http.Request) {
+	f := readForm(w, r, "id", "width", "height", "obstacles")
+	command := grid.Create{Width: f.number("width"), Height: f.number("height"), Obstacles: f.points("obstacles")}
+	if !f.ok() {
+		p.showList(w, r, http.StatusUnprocessableEntity, f)
+		return
+	}
+	result, err := p.backend.Create(r.Context(), f.Key, f.Values["id"], command)
+	if err != nil {
+		p.showList(w, r, f.fail(err), f)
+		return
+	}
+	p.done(w, r, result, "", "")
+}
+
+// gridPage is the page of a grid.
+type gridPage struct {
+	drawing
+	latest   aether.Version // beyond the version of the drawing, when that is of the past
+	selected string         // a rover
+	events   EventPage
+	said     string // what the last command has led to
+	land     form
+	move     form
+}
+
+func (g *gridPage) past() bool { return g.Version < g.latest }
+
+const eventsOnPage = 50
+
+func (p *pages) grid(w http.ResponseWriter, r *http.Request) {
+	p.showGrid(w, r, http.StatusOK, gridPage{
+		land: newForm("heading", "N"), move: newForm("rover", r.URL.Query().Get("rover")),
+	})
+}
+
+func (p *pages) showGrid(w http.ResponseWriter, r *http.Request, status int, g gridPage) {
+	id, query, ctx := r.PathValue("grid"), r.URL.Query(), r.Context()
+	after, _ := strconv.ParseUint(query.Get("after"), 10, 63) // what is not a position is passed over
+	version, _ := strconv.ParseUint(query.Get("version"), 10, 63)
+	before, _ := strconv.ParseUint(query.Get("before"), 10, 63)
+
+	d, err := p.backend.Grid(ctx, id, 0, aether.Position(after))
+	if err != nil {
+		p.site.Problem(w, r, err, grid.NoGrid)
+		return
+	}
+	g.latest = d.Version
+	if version > 0 && aether.Version(version) < d.Version {
+		if d, err = p.backend.Grid(ctx, id, aether.Version(version), 0); err != nil {
+			p.site.Problem(w, r, err, grid.NoGrid)
+			return
+		}
+	}
+	g.drawing = drawing{&d}
+	if g.events, err = p.backend.Events(ctx, id, aether.Version(before), eventsOnPage); err != nil {
+		p.site.Problem(w, r, err, grid.NoGrid)
+		return
+	}
+	g.selected = g.move.Values["rover"]
+	g.said = said(query.Get("done"), g.events)
+	page := web.Page{
+		Title: id, Path: "/rover", Live: true, Wide: true,
+		Scripts: []string{"rover/grid.js"}, Styles: []string{"rover/rover.css"},
+	}
+	p.site.Render(w, r, status, page, gridPageContent(g))
+}
+
+func (p *pages) land(w http.ResponseWriter, r *http.Request) {
+	f := readForm(w, r, "id", "x", "y", "heading")
+	command := grid.Land{Rover: f.Values["id"], Point: grid.Point{X: f.number("x"), Y: f.number("y")}, Heading: grid.Heading(f.Values["heading"])}
+	show := func(status int) {
+		p.showGrid(w, r, status, gridPage{land: f, move: newForm("rover", "")})
+	}
+	if !f.ok() {
+		show(http.StatusUnprocessableEntity)
+		return
+	}
+	result, err := p.backend.Land(r.Context(), f.Key, r.PathValue("grid"), command)
+	if err != nil {
+		show(f.fail(err))
+		return
+	}
+	p.done(w, r, result, command.Rover, "#drive")
+}
+
+func (p *pages) move(w http.ResponseWriter, r *http.Request) {
+	f := readForm(w, r, "rover", "moves", "step")
+	command := grid.Move{Rover: f.Values["rover"], Moves: cleanMoves(f.Values["moves"])}
+	if step := f.Values["step"]; step != "" { // one of the buttons with arrows
+		command.Moves = step
+	}
+	show := func(status int) {
+		p.showGrid(w, r, status, gridPage{land: newForm("heading", "N"), move: f})
+	}
+	if !f.ok() {
+		show(http.StatusUnprocessableEntity)
+		return
+	}
+	result, err := p.backend.Move(r.Context(), f.Key, r.PathValue("grid"), command)
+	if err != nil {
+		show(f.fail(err))
+		return
+	}
+	p.done(w, r, result, command.Rover, "#drive")
+}
+
+// done sends the visitor to the grid, as it is after a command.
+func (p *pages) done(w http.ResponseWriter, r *http.Request, result CommandDocument, rover, place string) {
+	query := url.Values{"after": {strconv.FormatUint(uint64(result.Position), 10)}}
+	if n := len(result.Events); n > 0 && rover != "" {
+		query.Set("done", fmt.Sprintf("%d-%d", int(result.Version)-n+1, result.Version))
+	}
+	if rover != "" {
+		query.Set("rover", rover)
+	}
+	http.Redirect(w, r, gridURL(result.Grid)+"?"+query.Encode()+place, http.StatusSeeOther)
+}
+
+// said says what a command has led to, whose versions are "first-last".
+func said(versions string, events EventPage) string {
+	var first, last aether.Version
+	if _, err := fmt.Sscanf(versions, "%d-%d", &first, &last); err != nil {
+		return ""
+	}
+	var results []ResultDocument
+	for _, e := range slices.Backward(events.Events) {
+		if e.Version >= first && e.Version <= last {
+			results = append(results, ResultDocument{e.Type, e.Data})
+		}
+	}
+	if len(results) == 0 {
+		return ""
+	}
+	return summary(results)
+}
+
+func gridURL(id string) string { return "/rover/" + url.PathEscape(id) }
+
+// versionURL is the grid as of a version.
+func versionURL(id string, version aether.Version) string {
+	return gridURL(id) + "?version=" + strconv.FormatUint(uint64(version), 10)
+}

@@ -1,0 +1,210 @@
+// Package rover is the reference for the whole way of a command in Aether: rovers
+// that move on grids.
+//
+//	http.go, commands.go  a command comes in, over HTTP or a bus
+//	grid/                 the decider: what happens because of it
+//	mapping.go            what others may know of it
+//	projection.go         the documents that queries read
+//	queries.go            those, and the grid as of any version or time
+//	pages.templ, static/  the pages
+package rover
+
+import (
+	"cmp"
+	"context"
+	"encoding/json"
+	"errors"
+	"log/slog"
+	"maps"
+	"slices"
+	"sync"
+
+	"github.com/aether-es/aether"
+	"github.com/aether-es/aether/actor"
+	"github.com/aether-es/aether/apps/internal/server"
+	"github.com/aether-es/aether/apps/internal/web"
+	"github.com/aether-es/aether/apps/rover/grid"
+	"github.com/aether-es/aether/integration"
+	"github.com/aether-es/aether/live"
+	"github.com/aether-es/aether/projection"
+	"github.com/aether-es/aether/readdb"
+	"github.com/aether-es/aether/schema"
+)
+
+// Rover is the rover system. It is made by [New] and is safe for concurrent use.
+type Rover struct {
+	store     aether.EventStore
+	events    *schema.Registry[grid.Event]
+	host      *actor.Host[*grid.Grid, grid.Command, grid.Event]
+	relay     *integration.Relay
+	projector *projection.Projector
+	commands  integration.Commands
+	hub       *live.Hub
+}
+
+var _ server.System = (*Rover)(nil)
+
+// Decider returns the behaviour of grids.
+func Decider() actor.Decider[*grid.Grid, grid.Command, grid.Event] {
+	return actor.Decider[*grid.Grid, grid.Command, grid.Event]{
+		Kind:      grid.Kind,
+		Events:    grid.Events(),
+		Initial:   grid.Initial,
+		Decide:    grid.Decide,
+		Evolve:    grid.Evolve,
+		Snapshots: actor.JSONSnapshots[*grid.Grid](1),
+	}
+}
+
+// New returns the system on a store, a read DB and a bus. The commands may be nil.
+func New(store aether.EventStore, namespace string, db *readdb.DB, bus integration.Bus, commands integration.Commands, logger *slog.Logger) (*Rover, error) {
+	s := &Rover{store: store, events: grid.Events(), commands: commands}
+	s.host = actor.NewHost(store, Decider(), &actor.HostOptions{Logger: logger})
+	m := mapping(s.events)
+	s.relay = integration.NewRelay(store, namespace, m, bus, &integration.RelayOptions{Logger: logger})
+	history := &integration.LogHistory{Mapping: m, Log: store, Namespace: namespace}
+	var err error
+	s.projector, err = projection.New(db, gridsProjection(s.events), history, bus, &projection.Options{Applied: s.publish, Logger: logger})
+	return s, err
+}
+
+// Web describes the system to the pages.
+func (s *Rover) Web() web.System { return System() }
+
+// Register adds what the system answers.
+func (s *Rover) Register(to *server.Server) {
+	s.hub = to.Hub
+	to.Projector(Name, s.projector)
+	to.Topic(grid.Kind, s.gridTopic)
+	to.Topic("grids", s.listTopic)
+	s.routes(to.API)
+	newPages(to.Site, backend{s}).register(to.Mux)
+}
+
+// Run publishes what happens, applies it, and takes commands from the bus.
+func (s *Rover) Run(ctx context.Context) error {
+	ctx, stop := context.WithCancel(ctx)
+	defer stop()
+	var parts sync.WaitGroup
+	var mu sync.Mutex
+	var first error
+	run := func(part func(ctx context.Context) error) {
+		parts.Go(func() {
+			err := part(ctx)
+			mu.Lock()
+			if first == nil {
+				first = err
+			}
+			mu.Unlock()
+			stop()
+		})
+	}
+	run(s.relay.Run)
+	run(s.projector.Run)
+	if s.commands != nil {
+		run(func(ctx context.Context) error { return s.commands.Serve(ctx, Name, s.answer) })
+	}
+	parts.Wait()
+	return first
+}
+
+// Project brings the read model up to date once; the system must have no bus, and
+// not run.
+func (s *Rover) Project(ctx context.Context) (projection.Status, error) {
+	err := s.projector.Run(ctx)
+	return s.projector.Status(), err
+}
+
+// Wait returns once the read model has what happened at a position, or ctx ends.
+func (s *Rover) Wait(ctx context.Context, position aether.Position) error {
+	return s.projector.Wait(ctx, position)
+}
+
+// Close waits for the commands under way.
+func (s *Rover) Close() error { return s.host.Close() }
+
+// publish tells the pages what has been applied.
+func (s *Rover) publish(events []integration.Event) {
+	if s.hub == nil {
+		return
+	}
+	changes := make([]live.Change, 0, len(events)+4)
+	last := make(map[string]uint64) // the position of the last event of each grid
+	for _, e := range events {
+		var m Moment
+		if json.Unmarshal(e.Data, &m) != nil {
+			continue // it was applied, so this cannot be
+		}
+		data, err := json.Marshal(ChangeDocument{m.Version, e.Position, e.Type[len(eventPrefix):], m.Event, e.Time})
+		if err == nil {
+			changes = append(changes, live.Change{Topic: e.Subject, Position: uint64(m.Version), Data: data})
+		}
+		last[m.Grid] = uint64(e.Position)
+	}
+	for _, id := range slices.SortedFunc(maps.Keys(last), func(a, b string) int { return cmp.Compare(last[a], last[b]) }) {
+		if summary, found, err := summaries.Get(s.projector.Space(), id); err == nil && found {
+			if data, err := json.Marshal(summary); err == nil {
+				changes = append(changes, live.Change{Topic: "grids", Position: last[id], Data: data})
+			}
+		}
+	}
+	s.hub.Publish(changes...)
+}
+
+func (s *Rover) gridTopic(ctx context.Context, id string) (live.Document, error) {
+	d, err := s.Grid(ctx, id, 0)
+	if errors.Is(err, errNoGrid) {
+		return live.Document{}, live.ErrNoTopic
+	}
+	return document(uint64(d.Version), d, err)
+}
+
+func (s *Rover) listTopic(context.Context, string) (live.Document, error) {
+	view, err := s.projector.Space().View()
+	if err != nil {
+		return live.Document{}, err
+	}
+	defer view.Close()
+	cursor, err := projection.CursorOf(view)
+	if err != nil {
+		return live.Document{}, err
+	}
+	page, err := list(view, "", 0)
+	return document(uint64(cursor.Position), page, err)
+}
+
+func document(position uint64, d any, err error) (live.Document, error) {
+	if err != nil {
+		return live.Document{}, err
+	}
+	data, err := json.Marshal(d)
+	return live.Document{Position: position, Data: data}, err
+}
+
+// backend is the system as its pages use it.
+type backend struct{ *Rover }
+
+// Grid waits for what the visitor has just done.
+func (b backend) Grid(ctx context.Context, id string, version aether.Version, after aether.Position) (GridDocument, error) {
+	if after != 0 && version == 0 {
+		if err := b.wait(ctx, after); err != nil {
+			return GridDocument{}, err
+		}
+	}
+	return b.Rover.Grid(ctx, id, version)
+}
+
+// Create is that of the system, with the key of a form.
+func (b backend) Create(ctx context.Context, key, id string, c grid.Create) (CommandDocument, error) {
+	return b.Rover.Create(ctx, id, c, &actor.DoOptions{CommandID: key})
+}
+
+// Land is that of the system, with the key of a form.
+func (b backend) Land(ctx context.Context, key, id string, c grid.Land) (CommandDocument, error) {
+	return b.Rover.Land(ctx, id, c, &actor.DoOptions{CommandID: key})
+}
+
+// Move is that of the system, with the key of a form.
+func (b backend) Move(ctx context.Context, key, id string, c grid.Move) (CommandDocument, error) {
+	return b.Rover.Move(ctx, id, c, &actor.DoOptions{CommandID: key})
+}
