@@ -110,6 +110,8 @@ var archModules = []struct{ path, importers, why string }{
 		"random histories, and the smallest one that fails"},
 	{"github.com/a-h/templ", "apps/...",
 		"the pages: markup with escaping, in Go that is generated and committed"},
+	{"github.com/cloudevents/sdk-go/v2", "apps/internal/cloudevents",
+		"the wire form of integration events"},
 	{"github.com/danielgtaylor/huma/v2", "apps/...",
 		"the API and its description"},
 	{"github.com/prometheus/client_golang", "apps/internal/server",

@@ -12,32 +12,32 @@ import (
 // Event is what other services may know of a domain event: a CloudEvent.
 type Event struct {
 	// Type says what happened, in the words of the mapping: "rover.moved".
-	Type string
+	Type string `json:"type"`
 
 	// Subject is what it happened to; the domain event's actor by default.
-	Subject string
+	Subject string `json:"subject"`
 
 	// Data is one JSON value.
-	Data json.RawMessage
+	Data json.RawMessage `json:"data"`
 
 	// The rest is set by the mapping's reader.
 
 	// ID is unique in its stream, and the same whenever the event is published again.
-	ID string
+	ID string `json:"id"`
 
 	// Stream is whose sequence this is, Sequence the place in it: 1, 2, 3 … without
 	// gaps.
-	Stream   Stream
-	Sequence uint64
+	Stream   Stream `json:"stream"`
+	Sequence uint64 `json:"sequence"`
 
 	// Position is that of the domain event in its namespace's log, Last whether it is
 	// the last integration event of that domain event.
-	Position aether.Position
-	Last     bool
+	Position aether.Position `json:"position"`
+	Last     bool            `json:"last"`
 
 	// Time and Metadata are those of the domain event; the causation is its ID.
-	Time     time.Time
-	Metadata aether.Metadata
+	Time     time.Time       `json:"time"`
+	Metadata aether.Metadata `json:"metadata,omitzero"`
 }
 
 // Digest tells the event from any other, also from one at its place in another

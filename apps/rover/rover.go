@@ -36,6 +36,7 @@ type Rover struct {
 	store     aether.EventStore
 	events    *schema.Registry[grid.Event]
 	host      *actor.Host[*grid.Grid, grid.Command, grid.Event]
+	history   *integration.LogHistory
 	relay     *integration.Relay
 	projector *projection.Projector
 	commands  integration.Commands
@@ -62,9 +63,9 @@ func New(store aether.EventStore, namespace string, db *readdb.DB, bus integrati
 	s.host = actor.NewHost(store, Decider(), &actor.HostOptions{Logger: logger})
 	m := mapping(s.events)
 	s.relay = integration.NewRelay(store, namespace, m, bus, &integration.RelayOptions{Logger: logger})
-	history := &integration.LogHistory{Mapping: m, Log: store, Namespace: namespace}
+	s.history = &integration.LogHistory{Mapping: m, Log: store, Namespace: namespace}
 	var err error
-	s.projector, err = projection.New(db, gridsProjection(s.events), history, bus, &projection.Options{Applied: s.publish, Logger: logger})
+	s.projector, err = projection.New(db, gridsProjection(s.events), s.history, bus, &projection.Options{Applied: s.publish, Logger: logger})
 	return s, err
 }
 
@@ -75,6 +76,7 @@ func (s *Rover) Web() web.System { return System() }
 func (s *Rover) Register(to *server.Server) {
 	s.hub = to.Hub
 	to.Projector(Name, s.projector)
+	to.History(s.history)
 	to.Topic(grid.Kind, s.gridTopic)
 	to.Topic("grids", s.listTopic)
 	s.routes(to.API)

@@ -404,3 +404,33 @@ func TestLive(t *testing.T) {
 		t.Errorf("heard %+v of a grid that is not there", m)
 	}
 }
+
+// What other services may know, page by page, in order, without gaps.
+func TestIntegrationEvents(t *testing.T) {
+	w := newWorld(t)
+	w.mars()
+	next, last := integration.Cursor{}, uint64(0)
+	for range 3 {
+		var page struct {
+			Events []struct{ Specversion, Type, Source, Sequence, Subject string }
+			Next   integration.Cursor
+		}
+		path := fmt.Sprintf("/api/integration/rover?limit=2&sequence=%d&position=%d", next.Sequence, next.Position)
+		if status, _ := w.ask("GET", path, nil, &page); status != http.StatusOK {
+			t.Fatalf("%s: %d", path, status)
+		}
+		for _, e := range page.Events {
+			last++
+			if e.Specversion != "1.0" || e.Sequence != fmt.Sprint(last) || e.Source != "/aether/test/rover" || e.Subject != "grid/mars" {
+				t.Errorf("event %d is %+v", last, e)
+			}
+		}
+		next = page.Next
+	}
+	if last != 3 || next.Sequence != 3 {
+		t.Errorf("there are %d events, next is %+v", last, next)
+	}
+	if status, _ := w.ask("GET", "/api/integration/venus", nil, nil); status != http.StatusNotFound {
+		t.Errorf("another system: %d", status)
+	}
+}

@@ -73,6 +73,7 @@ func (s *Server) operations() {
 		return &struct{ Body web.Status }{status}, nil
 	})
 	s.projections()
+	s.integrationEvents()
 }
 
 // ProjectionInput names a projection.

@@ -18,6 +18,7 @@ import (
 	"github.com/aether-es/aether"
 	"github.com/aether-es/aether/apps/internal/api"
 	"github.com/aether-es/aether/apps/internal/web"
+	"github.com/aether-es/aether/integration"
 	"github.com/aether-es/aether/live"
 	"github.com/aether-es/aether/projection"
 	"github.com/danielgtaylor/huma/v2"
@@ -68,6 +69,7 @@ type Server struct {
 	systems    []System
 	topics     map[string]TopicFunc
 	projectors []projector
+	histories  []integration.History
 	registry   *prometheus.Registry
 	metrics    *metrics
 	stopping   atomic.Bool
@@ -109,6 +111,9 @@ func (s *Server) Topic(kind string, document TopicFunc) { s.topics[kind] = docum
 func (s *Server) Projector(system string, p *projection.Projector) {
 	s.projectors = append(s.projectors, projector{p, system})
 }
+
+// History lets other services read a stream of integration events.
+func (s *Server) History(h integration.History) { s.histories = append(s.histories, h) }
 
 // projector is one of a system.
 type projector struct {

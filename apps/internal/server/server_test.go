@@ -1,0 +1,254 @@
+package server_test
+
+import (
+	"context"
+	"errors"
+	"io"
+	"log/slog"
+	"net"
+	"net/http"
+	"net/http/cookiejar"
+	"strings"
+	"testing"
+
+	"github.com/aether-es/aether"
+	"github.com/aether-es/aether/apps/internal/server"
+	"github.com/aether-es/aether/apps/internal/web"
+	"github.com/aether-es/aether/integration"
+	"github.com/aether-es/aether/memstore"
+	"github.com/aether-es/aether/projection"
+	"github.com/aether-es/aether/readdb"
+)
+
+// system is one that does nothing but what the test asks for.
+type system struct {
+	projector *projection.Projector
+	failed    chan error
+	closed    bool
+}
+
+func (s *system) Web() web.System {
+	return web.System{Name: "demo", Title: "Demo", Path: "/demo", About: "A demo."}
+}
+
+func (s *system) Register(to *server.Server) {
+	to.Projector("demo", s.projector)
+	to.Mux.HandleFunc("GET /demo", func(w http.ResponseWriter, _ *http.Request) { _, _ = io.WriteString(w, "hello") })
+	to.Mux.HandleFunc("GET /panic", func(http.ResponseWriter, *http.Request) { panic("no") })
+}
+
+func (s *system) Run(ctx context.Context) error {
+	if s.projector == nil {
+		<-ctx.Done()
+		return ctx.Err()
+	}
+	ended := make(chan error, 1)
+	go func() { ended <- s.projector.Run(ctx) }()
+	select {
+	case err := <-s.failed:
+		return err
+	case err := <-ended:
+		return err
+	}
+}
+
+func (s *system) Close() error { s.closed = true; return nil }
+
+// poison cannot be applied.
+func poison(db *readdb.DB, store aether.EventStore, bus integration.Bus) (*projection.Projector, error) {
+	return projection.New(db, projection.Projection{Name: "demo", Version: 1, Apply: func(_ *readdb.Tx, e integration.Event) error {
+		if e.Type == "Poison" {
+			return errors.New("poisoned")
+		}
+		return nil
+	}}, &integration.LogHistory{Log: store, Namespace: "test", Mapping: integration.Mapping{
+		System: "demo", Version: 1,
+		Map: func(e aether.Event) ([]integration.Event, error) {
+			return []integration.Event{{Type: e.Type, Data: e.Data}}, nil
+		},
+	}}, bus, &projection.Options{Logger: slog.New(slog.DiscardHandler)})
+}
+
+// start runs a server and returns its address.
+func start(t *testing.T, token string, types ...string) (url string, s *system, ended <-chan error, stop func()) {
+	t.Helper()
+	engine := memstore.New()
+	t.Cleanup(func() { _ = engine.Close() })
+	store, err := engine.Namespace(t.Context(), "test")
+	if err != nil {
+		t.Fatal(err)
+	}
+	for i, eventType := range types {
+		e := aether.Event{ActorID: "demo/1", Version: aether.Version(i + 1), Type: eventType, Data: []byte(`{}`)}
+		if _, err := store.SaveEvents(t.Context(), e); err != nil {
+			t.Fatal(err)
+		}
+	}
+	db, err := readdb.New(readdb.NewMemory())
+	if err != nil {
+		t.Fatal(err)
+	}
+	s = &system{failed: make(chan error, 1)}
+	if s.projector, err = poison(db, store, integration.NewLocal()); err != nil {
+		t.Fatal(err)
+	}
+	running, err := server.New(server.Config{
+		Store: store, Namespace: "test", Version: "1.2.3", Token: token, Logger: slog.New(slog.DiscardHandler),
+	}, s)
+	if err != nil {
+		t.Fatal(err)
+	}
+	listener, err := net.Listen("tcp", "127.0.0.1:0")
+	if err != nil {
+		t.Fatal(err)
+	}
+	ctx, cancel := context.WithCancel(t.Context())
+	done := make(chan error, 1)
+	go func() { done <- running.Run(ctx, listener, nil) }()
+	t.Cleanup(cancel)
+	return "http://" + listener.Addr().String(), s, done, cancel
+}
+
+func get(t *testing.T, client *http.Client, method, url string, headers ...string) (int, http.Header, string) {
+	t.Helper()
+	r, err := http.NewRequestWithContext(t.Context(), method, url, nil)
+	if err != nil {
+		t.Fatal(err)
+	}
+	for i := 0; i < len(headers); i += 2 {
+		r.Header.Set(headers[i], headers[i+1])
+	}
+	response, err := client.Do(r)
+	if err != nil {
+		t.Fatal(err)
+	}
+	defer response.Body.Close()
+	body, err := io.ReadAll(response.Body)
+	if err != nil {
+		t.Fatal(err)
+	}
+	return response.StatusCode, response.Header, string(body)
+}
+
+// await asks until the answer is as wanted.
+func await(t *testing.T, url, path, want string) string {
+	t.Helper()
+	for {
+		if _, _, body := get(t, http.DefaultClient, "GET", url+path); strings.Contains(body, want) {
+			return body
+		}
+	}
+}
+
+func TestOperations(t *testing.T) {
+	url, _, _, _ := start(t, "", "Fine", "Poison", "Fine")
+	if status, _, body := get(t, http.DefaultClient, "GET", url+"/healthz"); status != http.StatusOK || body != "ok\n" {
+		t.Errorf("healthz: %d %q", status, body)
+	}
+	// A read model that has stopped does not take the others down.
+	body := await(t, url, "/api/projections", `"stopped"`)
+	if !strings.Contains(body, "poisoned") || !strings.Contains(body, `"position":2`) {
+		t.Errorf("the projections are %s", body)
+	}
+	if status, _, body := get(t, http.DefaultClient, "GET", url+"/readyz"); status != http.StatusOK {
+		t.Errorf("readyz: %d %q", status, body)
+	}
+	await(t, url, "/metrics", `aether_projection_stopped{projection="demo"} 1`)
+	if status, _, _ := get(t, http.DefaultClient, "POST", url+"/api/projections/demo/skip?sequence=2"); status != http.StatusAccepted {
+		t.Errorf("skip: %d", status)
+	}
+	await(t, url, "/api/projections", `"live"`)
+	metrics := await(t, url, "/metrics", `aether_projection_sequence{projection="demo"} 3`)
+	for _, want := range []string{"aether_log_position 3", `route="POST /api/projections/{name}/skip"`, "go_goroutines"} {
+		if !strings.Contains(metrics, want) {
+			t.Errorf("the metrics lack %s", want)
+		}
+	}
+	if status, _, _ := get(t, http.DefaultClient, "POST", url+"/api/projections/other/retry"); status != http.StatusNotFound {
+		t.Errorf("retry of another: %d", status)
+	}
+	if status, _, body := get(t, http.DefaultClient, "GET", url+"/openapi.json"); status != http.StatusOK || !strings.Contains(body, `"1.2.3"`) || !strings.Contains(body, `"openapi":"3.1`) {
+		t.Errorf("openapi.json: %d %.80s", status, body)
+	}
+}
+
+func TestPages(t *testing.T) {
+	url, _, _, _ := start(t, "")
+	for path, want := range map[string]string{"/": "Demo", "/api": "/api/projections", "/demo": "hello"} {
+		status, header, body := get(t, http.DefaultClient, "GET", url+path)
+		if status != http.StatusOK || !strings.Contains(body, want) || header.Get("Content-Security-Policy") != web.Policy {
+			t.Errorf("%s: %d %v %.80s", path, status, header, body)
+		}
+	}
+	if status, _, body := get(t, http.DefaultClient, "GET", url+"/panic"); status != http.StatusInternalServerError || strings.Contains(body, "goroutine") {
+		t.Errorf("a panic: %d %q", status, body)
+	}
+	if status, _, _ := get(t, http.DefaultClient, "GET", url+"/nothing"); status != http.StatusNotFound {
+		t.Errorf("nothing: %d", status)
+	}
+}
+
+const token = "a-token-of-some-length"
+
+func TestToken(t *testing.T) {
+	url, _, _, _ := start(t, token)
+	jar, err := cookiejar.New(nil)
+	if err != nil {
+		t.Fatal(err)
+	}
+	browser := &http.Client{Jar: jar}
+	expect := func(name string, client *http.Client, method, path string, want int, headers ...string) {
+		t.Helper()
+		if status, _, body := get(t, client, method, url+path, headers...); status != want {
+			t.Errorf("%s: %d %.100q, want %d", name, status, body, want)
+		}
+	}
+	expect("no token", http.DefaultClient, "GET", "/", http.StatusUnauthorized)
+	expect("no token for the API", http.DefaultClient, "GET", "/api/status", http.StatusUnauthorized)
+	expect("no token for live", http.DefaultClient, "GET", "/live", http.StatusUnauthorized)
+	expect("no token for metrics", http.DefaultClient, "GET", "/metrics", http.StatusUnauthorized)
+	expect("health", http.DefaultClient, "GET", "/healthz", http.StatusOK)
+	expect("a wrong token", http.DefaultClient, "GET", "/api/status", http.StatusUnauthorized, "Authorization", "Bearer "+token+"x")
+	expect("the token", http.DefaultClient, "GET", "/api/status", http.StatusOK, "Authorization", "Bearer "+token)
+	expect("a wrong token in the address", browser, "GET", "/?token=x", http.StatusUnauthorized)
+	expect("the token in the address", browser, "GET", "/demo?token="+token, http.StatusOK)
+	expect("the cookie", browser, "GET", "/api/status", http.StatusOK)
+	expect("the cookie of another site's page", browser, "POST", "/api/projections/demo/retry", http.StatusForbidden, "Sec-Fetch-Site", "cross-site")
+	expect("the cookie of its own page", browser, "POST", "/api/projections/demo/retry", http.StatusAccepted, "Sec-Fetch-Site", "same-origin")
+}
+
+func TestCheckListen(t *testing.T) {
+	for address, ok := range map[string]bool{
+		"127.0.0.1:8080": true, "[::1]:8080": true, "localhost:0": true, "127.8.9.1:80": true,
+		"0.0.0.0:8080": false, ":8080": false, "[::]:8080": false, "192.168.1.5:80": false, "example.com:80": false, "8080": false,
+	} {
+		if err := server.CheckListen(address, ""); (err == nil) != ok {
+			t.Errorf("%s: %v", address, err)
+		}
+		if err := server.CheckListen(address, token); (err == nil) != (address != "8080") {
+			t.Errorf("%s with a token: %v", address, err)
+		}
+	}
+}
+
+// A system that fails stops the server, which ends the others in order.
+func TestSystemFails(t *testing.T) {
+	_, s, ended, _ := start(t, "")
+	broken := errors.New("the disk is gone")
+	s.failed <- broken
+	if err := <-ended; !errors.Is(err, broken) || !s.closed {
+		t.Errorf("Run: %v, closed is %v", err, s.closed)
+	}
+}
+
+func TestStop(t *testing.T) {
+	url, s, ended, stop := start(t, "")
+	get(t, http.DefaultClient, "GET", url+"/healthz")
+	stop()
+	if err := <-ended; err != nil || !s.closed {
+		t.Errorf("Run: %v, closed is %v", err, s.closed)
+	}
+	if _, err := http.Get(url + "/healthz"); err == nil {
+		t.Error("it still answers")
+	}
+}
