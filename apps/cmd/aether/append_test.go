@@ -13,10 +13,10 @@ import (
 
 func TestAppendExample(t *testing.T) {
 	dir := filepath.Join(t.TempDir(), "store")
-	cli(t, "", "append", "--data", dir, rover).expect(t, exitDone, "saved 12 events, positions 1 to 12\n", "")
-	cli(t, "", "append", "--data", dir, rover).expect(t, exitDone, "saved nothing: all 12 events had been saved before\n", "")
-	cli(t, readFile(t, rover), "append", "--data", dir, "--json", "-").expect(t, exitDone, `{"read":12,"saved":0,"repeated":12,"position":12}`+"\n", "")
-	more := readFile(t, rover) + `{"actorId":"grid/mars","type":"RoverTurnedLeft","data":{"rover":"spirit","heading":"N"}}`
+	cli(t, "", "append", "--data", dir, roverFile).expect(t, exitDone, "saved 12 events, positions 1 to 12\n", "")
+	cli(t, "", "append", "--data", dir, roverFile).expect(t, exitDone, "saved nothing: all 12 events had been saved before\n", "")
+	cli(t, readFile(t, roverFile), "append", "--data", dir, "--json", "-").expect(t, exitDone, `{"read":12,"saved":0,"repeated":12,"position":12}`+"\n", "")
+	more := readFile(t, roverFile) + `{"actorId":"grid/mars","type":"RoverTurnedLeft","data":{"rover":"spirit","heading":"N"}}`
 	cli(t, more, "append", "--data", dir).expect(t, exitDone, "saved 1 event, position 13; 12 had been saved before\n", "")
 	cli(t, more, "append", "--data", dir, "--json", "--namespace", "a/b").expect(t, exitDone, `{"read":13,"saved":13,"repeated":0,"position":13}`+"\n", "")
 	one := strings.SplitAfter(more, "\n")[0]
@@ -159,8 +159,8 @@ func TestAppendInUse(t *testing.T) {
 		}
 	}()
 	want := dir + " is in use: another process has it open, and one at a time can save; stop it, or wait for it with --wait 10s (what reads works meanwhile)"
-	cli(t, "", "append", "--data", dir, rover).expect(t, exitFailed, "", "aether: "+want+"\n")
-	cli(t, "", "append", "--data", dir, "--wait", "60ms", rover).expect(t, exitFailed, "", "aether: "+want+"\n")
+	cli(t, "", "append", "--data", dir, roverFile).expect(t, exitFailed, "", "aether: "+want+"\n")
+	cli(t, "", "append", "--data", dir, "--wait", "60ms", roverFile).expect(t, exitFailed, "", "aether: "+want+"\n")
 	if got := must(t, "", "log", "--data", dir, "--json"); strings.Count(got, "\n") != 12 {
 		t.Errorf("while it is in use log printed %q", got)
 	}
@@ -168,7 +168,7 @@ func TestAppendInUse(t *testing.T) {
 	// It is closed while append waits: progress, which comes only when it waits, is the sign.
 	var stdout, stderr bytes.Buffer
 	waits := &onWrite{to: &stderr, do: func() { engine.Close() }}
-	code := run(t.Context(), []string{"append", "--data", dir, "--wait", "10m", "--progress", rover}, strings.NewReader(""), &stdout, waits)
+	code := run(t.Context(), []string{"append", "--data", dir, "--wait", "10m", "--progress", roverFile}, strings.NewReader(""), &stdout, waits)
 	engine = nil
 	result{code, stdout.String(), ""}.expect(t, exitDone, "saved nothing: all 12 events had been saved before\n", "")
 	if !strings.HasPrefix(stderr.String(), "waiting for the process that has "+dir+" open\n") {
@@ -193,6 +193,6 @@ func (w *onWrite) Write(text []byte) (int, error) {
 func TestAppendInterrupted(t *testing.T) {
 	dir := roverStore(t)
 	var stdout, stderr bytes.Buffer
-	code := run(interrupted(), []string{"append", "--data", dir, rover}, strings.NewReader(""), &stdout, &stderr)
+	code := run(interrupted(), []string{"append", "--data", dir, roverFile}, strings.NewReader(""), &stdout, &stderr)
 	result{code, stdout.String(), stderr.String()}.expect(t, exitFailed, "", "aether: interrupted\n")
 }

@@ -109,7 +109,7 @@ func message(err error) string {
 	case errors.As(err, &differs):
 		return differs.Error()
 	case errors.As(err, &damage):
-		return fmt.Sprintf("%s is damaged at byte %d: %s; nothing was changed; if there is a backup, restore it to another folder: aether restore BACKUP --data FOLDER", damage.File, damage.Offset, damage.Reason)
+		return plain(damage) + "; nothing was changed; if there is a backup, restore it to another folder: aether restore BACKUP --data FOLDER"
 	case errors.Is(err, filestore.ErrDiskFull):
 		return plain(err) + "; make space and run it again"
 	case errors.Is(err, context.Canceled):
@@ -165,6 +165,8 @@ var classes = []struct {
 	{filestore.ErrInUse, "in-use", exitFailed},
 	{filestore.ErrNotFound, "not-found", exitFailed},
 	{filestore.ErrDamaged, "damaged", exitFailed},
+	{filestore.ErrBackup, "backup", exitFailed},
+	{filestore.ErrUnfinished, "unfinished", exitFailed},
 	{filestore.ErrDiskFull, "disk-full", exitFailed},
 	{filestore.ErrStopped, "stopped", exitFailed},
 	{errNoNamespace, "not-found", exitFailed},

@@ -54,13 +54,13 @@ func (r result) expect(t *testing.T, code int, stdout, stderr string) {
 	}
 }
 
-const rover = "../../../examples/rover.jsonl"
+const roverFile = "../../../examples/rover.jsonl"
 
 // roverStore returns the folder of a store with the events of the example.
 func roverStore(t *testing.T) string {
 	t.Helper()
 	dir := filepath.Join(t.TempDir(), "store")
-	must(t, "", "append", "--data", dir, rover)
+	must(t, "", "append", "--data", dir, roverFile)
 	return dir
 }
 

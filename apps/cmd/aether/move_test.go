@@ -227,7 +227,7 @@ func TestVerifyBackupRestore(t *testing.T) {
 		t.Fatal(err)
 	}
 	const want = "is damaged at byte"
-	for _, args := range [][]string{{"verify"}, {"append", rover}, {"log"}, {"read", "grid/mars"}, {"streams"}, {"export"}, {"backup", filepath.Join(t.TempDir(), "damaged")}} {
+	for _, args := range [][]string{{"verify"}, {"append", roverFile}, {"log"}, {"read", "grid/mars"}, {"streams"}, {"export"}, {"backup", filepath.Join(t.TempDir(), "damaged")}} {
 		if r := cli(t, "", append(args, "--data", dir)...); r.code != exitFailed || !strings.Contains(r.stderr, want) || !strings.Contains(r.stderr, "aether restore BACKUP") {
 			t.Errorf("of damage %s says %s", args[0], r.stderr)
 		}

@@ -15,7 +15,7 @@ import (
 
 func TestLog(t *testing.T) {
 	dir := roverStore(t)
-	lines := strings.SplitAfter(strings.TrimSpace(readFile(t, rover)), "\n")
+	lines := strings.SplitAfter(strings.TrimSpace(readFile(t, roverFile)), "\n")
 	for _, test := range []struct {
 		args string
 		want []int // positions

@@ -43,6 +43,8 @@ Errors and warnings go to stderr. With --json they are objects: {"warning":…} 
   not-found    no such store, backup, namespace or file
   in-use       another process is saving
   damaged      the store or backup is not as it was written
+  backup       the folder is a backup, in which nothing can be saved
+  unfinished   a backup or restore into the folder was cut short
   disk-full, stopped (the disk failed), interrupted, failed (anything else)
 
 An error of append or import has "savedLines", up to which the input is saved, and

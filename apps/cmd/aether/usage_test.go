@@ -93,7 +93,7 @@ func TestWrongFiles(t *testing.T) {
 		want string
 	}{
 		{[]string{"verify", "--data", file}, noStore},
-		{[]string{"append", "--data", file, rover}, noStore},
+		{[]string{"append", "--data", file, roverFile}, noStore},
 		{[]string{"log", "--data", file}, noStore},
 		{[]string{"restore", folder, "--data", file}, noStore},
 		{[]string{"restore", file, "--data", filepath.Join(folder, "new")}, file + " is not a folder; a backup is a folder: name the one that aether backup made"},
