@@ -31,7 +31,8 @@ type EventStore interface {
 	// an actor's latest version is not the one the caller believed; where both of
 	// these apply, ErrDuplicateEvent. After any of the three nothing was written.
 	// After another error, a context error among them, the events may or may not
-	// have been saved, unless the engine says more.
+	// have been saved, unless the engine says more; but what happens has happened:
+	// nothing lands when SaveEvents has returned.
 	//
 	// The events are not modified; they may be reused when SaveEvents has returned.
 	SaveEvents(ctx context.Context, events ...Event) (Position, error)

@@ -6,6 +6,7 @@ import (
 	"errors"
 	"math/rand/v2"
 	"runtime/debug"
+	"slices"
 	"strings"
 	"time"
 
@@ -209,8 +210,11 @@ func (h *Host[S, C, E]) save(ctx context.Context, c *cell[S, C, E], b *batch[S, 
 				}
 			}
 		}
+		if !fresh && !h.options.Alone {
+			requests, again = proven(requests)
+		}
 		h.settle(ctx, c, requests)
-		return nil
+		return again
 	}
 
 	// Nothing was saved, as far as is known: the state has events that are not there.
@@ -243,6 +247,24 @@ func (h *Host[S, C, E]) save(ctx context.Context, c *cell[S, C, E], b *batch[S, 
 		_ = wait(ctx, rand.N(min(100*time.Microsecond<<min(attempts, 10), 20*time.Millisecond)))
 	}
 	return again
+}
+
+// proven separates the requests of a batch that was saved from those without events
+// that must be decided again. A save shows that the memory was up to date, unless
+// all of it was there before, which succeeds as well: another host has then carried
+// out the same commands, and perhaps more. That takes IDs that callers chose.
+func proven[S, C, E any](requests []*request[S, C, E]) (now, again []*request[S, C, E]) {
+	if !slices.ContainsFunc(requests, func(r *request[S, C, E]) bool { return r.given && r.count > 0 }) {
+		return requests, nil
+	}
+	for _, r := range requests {
+		if first := cmp.Or(r.twin, r); first.count == 0 && (first.err == nil || first.refused) {
+			again = append(again, r)
+		} else {
+			now = append(now, r)
+		}
+	}
+	return now, again
 }
 
 // blame finds the command because of which alone a save was refused, and its error:

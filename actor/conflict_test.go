@@ -307,6 +307,38 @@ func TestRepeatedCommandAmongOthers(t *testing.T) {
 	})
 }
 
+// The save of a command that another host has carried out succeeds, and does not
+// show that the memory is up to date: what is refused beside it is decided again.
+func TestRefusalBesideRepeatedCommand(t *testing.T) {
+	synctest.Test(t, func(t *testing.T) {
+		store := newTap(t)
+		host, other := newAccounts(t, store, nil), rival(t, store)
+		do(t, host, deposit{10}, nil)
+		do(t, other, deposit{90}, &actor.DoOptions{CommandID: "order 1"})
+		gate := make(chan struct{})
+		var wg sync.WaitGroup
+		wg.Go(func() {
+			if err := host.View(t.Context(), "account/ann", func(*account, aether.Version) { <-gate }); err != nil {
+				t.Error(err)
+			}
+		})
+		synctest.Wait()
+		wg.Go(func() { do(t, host, withdraw{50}, nil) })
+		synctest.Wait()
+		wg.Go(func() {
+			if result := do(t, host, deposit{90}, &actor.DoOptions{CommandID: "order 1"}); result.Version != 2 {
+				t.Errorf("again: %+v", result)
+			}
+		})
+		synctest.Wait()
+		close(gate)
+		wg.Wait()
+		if got, version := balance(t, host); got != 50 || version != 3 {
+			t.Errorf("balance %d at version %d; want 50 at 3", got, version)
+		}
+	})
+}
+
 // After an error of the store it is not known what was saved; the ID finds out.
 func TestLostAnswer(t *testing.T) {
 	for _, lands := range []bool{false, true} {
