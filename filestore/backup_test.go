@@ -8,6 +8,7 @@ import (
 	"path/filepath"
 	"slices"
 	"strings"
+	"sync"
 	"syscall"
 	"testing"
 )
@@ -157,12 +158,94 @@ func TestBackupThatIsKilled(t *testing.T) {
 		for _, log := range c.logs {
 			total += len(log)
 		}
-		if !errors.Is(err, ErrNotFound) && !errors.Is(err, ErrDamaged) && (err != nil || report.Events != int64(total)) {
+		if !errors.Is(err, ErrNotFound) && !errors.Is(err, ErrUnfinished) && (err != nil || report.Events != int64(total)) {
 			t.Errorf("killed at change %d: Verify: %+v, %v", n, report, err)
 		}
-		report, err = Restore(ctx, "backup", "restored", tiny(d.process()))
-		if !errors.Is(err, ErrNotFound) && (err != nil || report.Events != int64(total)) {
-			t.Errorf("killed at change %d: Restore: %+v, %v", n, report, err)
+		report, restoring := Restore(ctx, "backup", "restored", tiny(d.process()))
+		if !errors.Is(restoring, ErrNotFound) && !errors.Is(restoring, ErrUnfinished) && (restoring != nil || report.Events != int64(total)) {
+			t.Errorf("killed at change %d: Restore: %+v, %v", n, report, restoring)
 		}
+		if restoring == nil {
+			continue // it was killed when all was done
+		}
+		_, inPlace := d.mem.Stat("backup/" + logFolder)
+		report, err = Backup(ctx, "store", "backup", tiny(d.process()))
+		switch {
+		case inPlace == nil && errors.Is(err, ErrUnfinished): // at its very end
+		case err != nil || report.Events != int64(total):
+			t.Errorf("killed at change %d: Backup once more: %+v, %v", n, report, err)
+		default:
+			if report, err := Restore(ctx, "backup", "restored", tiny(d.process())); err != nil || report.Events != int64(total) {
+				t.Errorf("killed at change %d: Restore of the second: %+v, %v", n, report, err)
+			}
+		}
+	}
+}
+
+// A copy in the folder that is copied would be lost with it.
+func TestCopyInsideItself(t *testing.T) {
+	t.Parallel()
+	ctx := context.Background()
+	b := newBackupTest(t)
+	options := &Options{Logger: quiet}
+	link := filepath.Join(t.TempDir(), "link")
+	if err := os.Symlink(b.folder, link); err != nil {
+		t.Fatal(err)
+	}
+	for _, dest := range []string{b.folder, filepath.Join(b.folder, "backup"), filepath.Join(b.folder, logFolder, "a", "b"), filepath.Join(link, "backup"), b.folder + "/../store/backup"} {
+		if _, err := Backup(ctx, b.folder, dest, options); err == nil || !strings.Contains(err.Error(), "is in the folder that is copied") {
+			t.Errorf("Backup to %s: %v", dest, err)
+		}
+		if _, err := Backup(ctx, link, dest, options); err == nil {
+			t.Errorf("Backup of the link to %s succeeds", dest)
+		}
+	}
+	if _, err := Backup(ctx, b.folder, b.folder+"-backup", options); err != nil {
+		t.Errorf("Backup next to the store: %v", err)
+	}
+	if _, err := Restore(ctx, b.folder+"-backup", filepath.Join(b.folder+"-backup", "store"), options); err == nil {
+		t.Error("Restore into the backup succeeds")
+	}
+	if _, err := Verify(ctx, b.folder+"-backup", options); err != nil {
+		t.Errorf("Verify of the backup: %v", err)
+	}
+}
+
+// Two copies to one folder do not get in each other's way, and what is not left of
+// a copy is not removed.
+func TestCopyWhereOneIsUnderWay(t *testing.T) {
+	t.Parallel()
+	ctx := context.Background()
+	c := newClosedStore(t, newRandom(t), 1500, 24)
+	p := c.disk.process()
+	var once sync.Once
+	p.watch(func(o op) error {
+		if o.kind == "write" && strings.HasPrefix(o.path, "backup/unfinished/log/") {
+			once.Do(func() {
+				if _, err := Backup(ctx, "store", "backup", tiny(c.disk.process())); !errors.Is(err, ErrInUse) {
+					t.Errorf("a second Backup: %v, want ErrInUse", err)
+				}
+				if _, err := Open(ctx, "backup", tiny(c.disk.process())); !errors.Is(err, ErrUnfinished) {
+					t.Errorf("Open of an unfinished backup: %v, want ErrUnfinished", err)
+				}
+			})
+		}
+		return nil
+	}, nil)
+	if _, err := Backup(ctx, "store", "backup", tiny(p)); err != nil {
+		t.Fatalf("Backup: %v", err)
+	}
+	if _, err := Verify(ctx, "backup", tiny(c.disk.process())); err != nil {
+		t.Errorf("Verify: %v", err)
+	}
+	if err := c.disk.mem.MkdirAll("store/"+unfinished, 0o755); err != nil {
+		t.Fatal(err)
+	}
+	before := listFiles(t, c.disk.mem, "store")
+	if _, err := Restore(ctx, "backup", "store", tiny(c.disk.process())); !errors.Is(err, ErrUnfinished) {
+		t.Errorf("Restore over a store in which somebody made a folder: %v, want ErrUnfinished", err)
+	}
+	if after := listFiles(t, c.disk.mem, "store"); !slices.Equal(after, before) {
+		t.Errorf("Restore left %v of %v", after, before)
 	}
 }

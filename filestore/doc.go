@@ -24,6 +24,7 @@
 // memory (recent.go). When that is large it moves to Pebble (flush.go, index.go,
 // indexwrite.go), with a filter in front (filter.go). Reading an actor goes through
 // both (namespace.go, reader.go), reading the log mostly past them (log.go,
-// scanner.go). Opening is in open.go, replay.go and check.go; the bytes are in
-// segment.go and record.go, and in docs/format.md of the repository.
+// scanner.go). Opening is in open.go, refuse.go, replay.go, cut.go and check.go,
+// copies are in backup.go and copy.go; the bytes are in segment.go and record.go,
+// and in docs/format.md of the repository.
 package filestore

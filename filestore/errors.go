@@ -27,20 +27,32 @@ var (
 
 	// ErrNotFound: the folder holds no store.
 	ErrNotFound = errors.New("filestore: no store here")
+
+	// ErrBackup: the folder is a backup. Saving would ruin it, so [Open] refuses it;
+	// it can be read with [OpenReadOnly], and restored.
+	ErrBackup = errors.New("filestore: this is a backup")
+
+	// ErrUnfinished: a [Backup] or [Restore] into the folder was cut short, or is
+	// under way.
+	ErrUnfinished = errors.New("filestore: an unfinished copy")
 )
 
 func notAFolder(file string) error {
 	return fmt.Errorf("%w: %s is a file; a store is a folder", ErrNotFound, file)
 }
 
-// DamageError says where a file is damaged. It is an [ErrDamaged].
+// DamageError says where a file, or a folder of files, is damaged. It is an
+// [ErrDamaged].
 type DamageError struct {
 	File   string
-	Offset int64
+	Offset int64 // -1 when it is no place in it that is damaged, but the whole
 	Reason string
 }
 
 func (e *DamageError) Error() string {
+	if e.Offset < 0 {
+		return fmt.Sprintf("filestore: %s is damaged: %s", e.File, e.Reason)
+	}
 	return fmt.Sprintf("filestore: %s is damaged at byte %d: %s", e.File, e.Offset, e.Reason)
 }
 

@@ -243,7 +243,7 @@ func checkAnswers(ctx context.Context, n aether.EventStore, log []aether.Event) 
 
 // manyActors is how many are asked about one by one, and how many of the newest
 // events those are taken from.
-const manyActors = 16
+const manyActors = 10
 
 // actorsOf returns the actors by their kind and, under "", all of them.
 func actorsOf(streams map[string][]aether.Event) map[string][]aether.Actor {

@@ -14,11 +14,22 @@ import (
 // It checks what it can check quickly, and everything that has changed since it
 // was last checked: that all segments are there and as long as they were, the
 // checksums of the last one and of those whose size or time of modification is
-// not what it was. Damage is an [ErrDamaged], never a store with fewer events. An
-// incomplete save at the end of the log, which was not acknowledged, is removed.
+// not what it was. Damage is an [ErrDamaged], never a store with fewer events, but
+// for one case. When the last save in the log is not whole it is taken for one
+// that was never finished, and so never acknowledged, unless it is known that the
+// log went on behind it: from the index, from when the store was closed, from its
+// backup. Where nothing is known, after a process was killed, it may as well be a
+// save that was acknowledged and is damaged: the two cannot be told apart. So
+// nothing of it is destroyed: what is cut off goes to a file in the folder "cut"
+// of the store, and the Logger is told. Only when the disk is too full for that it
+// is dropped, so that the store can be opened.
+//
 // Then the index takes in what it lacks; when it is missing or damaged it is made
 // again from the log, which takes some seconds per million events. Open gives up
 // when ctx ends.
+//
+// A backup is refused ([ErrBackup]), and so is a folder that has other files of a
+// store, but no log.
 func Open(ctx context.Context, dir string, options *Options) (*Store, error) {
 	o := options.withDefaults()
 	s := &Store{
@@ -39,6 +50,12 @@ func Open(ctx context.Context, dir string, options *Options) (*Store, error) {
 	}
 	s.dir = dir
 	s.space.fs, s.space.dir, s.space.abandon = o.fs, dir, make(chan struct{})
+	if err := refuse(s.fs, dir); err != nil {
+		return nil, err
+	}
+	if err := makeFolder(s.fs, s.fs.PathJoin(dir, logFolder)); err != nil {
+		return nil, err
+	}
 	unlock, err := lockFolder(s.fs, dir)
 	if err != nil {
 		return nil, err
@@ -54,9 +71,6 @@ func Open(ctx context.Context, dir string, options *Options) (*Store, error) {
 }
 
 func (s *Store) load(ctx context.Context) error {
-	if err := makeFolder(s.fs, s.fs.PathJoin(s.dir, logFolder)); err != nil {
-		return err
-	}
 	files, unborn, err := openSegments(s.fs, s.dir)
 	if err != nil {
 		return err

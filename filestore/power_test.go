@@ -183,7 +183,7 @@ func TestPowerLossOfNewFolders(t *testing.T) {
 func TestPowerLossWhileOpening(t *testing.T) {
 	t.Parallel()
 	random := newRandom(t)
-	rounds := 12
+	rounds := 8
 	if *allFlag {
 		rounds = 300
 	}
@@ -195,7 +195,7 @@ func TestPowerLossWhileOpening(t *testing.T) {
 		d = d.losePower(t, 50, random.Uint64())
 
 		second := d.process()
-		p := &photographer{t: t, process: second, ledger: l, random: split(random), every: 2}
+		p := &photographer{t: t, process: second, ledger: l, random: split(random), every: 3}
 		p.start()
 		var wg sync.WaitGroup
 		wg.Go(func() {
@@ -245,7 +245,7 @@ func appendUntilKilled(t testing.TB, p *process, random *rand.Rand, l *ledger) {
 func TestPowerLossAfterKill(t *testing.T) {
 	t.Parallel()
 	random := newRandom(t)
-	step := 4
+	step := 6
 	if *allFlag {
 		step = 1
 	}

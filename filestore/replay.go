@@ -170,10 +170,8 @@ func (s *Store) replayLast(ctx context.Context, t *taker, progress func(int64)) 
 		return err
 	}
 	if lost := withoutZeros(whole[t.end:]); len(lost) > 0 {
-		s.options.Logger.Warn("filestore: removed an incomplete save, which was not acknowledged, from the end of the log",
-			"file", t.file.path, "offset", t.end, "bytes", len(lost))
-		if err := wipe(s.writer.file, t.end); err != nil {
-			return fmt.Errorf("filestore: repair %s: %w", t.file.path, err)
+		if err := s.cut(t.file, t.end, lost); err != nil {
+			return err
 		}
 	}
 	if t.end > t.from || t.end == segmentHeader {

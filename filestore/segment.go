@@ -23,6 +23,7 @@ const (
 	logFolder     = "log"
 	indexFolder   = "index"
 	snapFolder    = "snapshots"
+	cutFolder     = "cut"
 	checkedName   = "checked.json"
 	segmentSuffix = ".seg"
 )
@@ -189,14 +190,13 @@ func openSegments(fsys vfs.FS, dir string) (l *segments, unborn bool, err error)
 			_ = opened.close()
 		}
 	}(l)
-	part := fsys.PathJoin(dir, unfinished)
-	if _, err := fsys.Stat(part); err == nil {
-		return nil, false, &DamageError{File: part, Reason: "a backup or restore into this folder was not finished; delete the folder and do it again"}
+	if err := refuseUnfinished(fsys, dir); err != nil {
+		return nil, false, err
 	}
 	folder := fsys.PathJoin(dir, logFolder)
 	names, err := fsys.List(folder)
 	if errors.Is(err, fs.ErrNotExist) {
-		return l, false, nil
+		return l, false, refuseWithoutLog(fsys, dir)
 	}
 	if err != nil {
 		return nil, false, fmt.Errorf("filestore: list %s: %w", folder, err)
@@ -210,7 +210,7 @@ func openSegments(fsys vfs.FS, dir string) (l *segments, unborn bool, err error)
 			return nil, false, fmt.Errorf("filestore: %s does not have the name of a segment; move it away", path)
 		}
 		if want := uint32(i + 1); uint32(number) != want {
-			return nil, false, &DamageError{File: fsys.PathJoin(folder, segmentName(want)), Reason: "the file is missing, while later ones are there"}
+			return nil, false, &DamageError{File: fsys.PathJoin(folder, segmentName(want)), Offset: -1, Reason: "the file is missing, while later ones are there"}
 		}
 		s := &segment{number: uint32(number), path: path}
 		if s.file, err = fsys.Open(path); err != nil {
@@ -238,9 +238,9 @@ func openSegments(fsys vfs.FS, dir string) (l *segments, unborn bool, err error)
 	switch {
 	case err != nil:
 	case len(l.list) == 0:
-		err = l.checkNew(fsys, dir)
+		err = checkNew(fsys, dir)
 	case len(l.list) < int(l.known.Segment):
-		err = &DamageError{File: fsys.PathJoin(folder, segmentName(uint32(len(l.list)+1))), Reason: fmt.Sprintf("the file is missing or empty, while the log went on to segment %d%s", l.known.Segment, olderCopy)}
+		err = &DamageError{File: fsys.PathJoin(folder, segmentName(uint32(len(l.list)+1))), Offset: -1, Reason: fmt.Sprintf("the file is missing or empty, while the log went on to segment %d%s", l.known.Segment, olderCopy)}
 	}
 	return l, unborn, err
 }
@@ -256,18 +256,6 @@ func (s *segment) isUnborn() (bool, error) {
 	}
 	content, err := readAll(s, info.Size())
 	return err == nil && isZero(content), err
-}
-
-// checkNew sees to it that a log without segments never had any.
-func (l *segments) checkNew(fsys vfs.FS, dir string) error {
-	_, err := fsys.Stat(fsys.PathJoin(dir, indexFolder))
-	if err == nil || l.known != (logEnd{}) {
-		return &DamageError{File: fsys.PathJoin(dir, logFolder, segmentName(1)), Reason: "the file is missing or empty, while there is an index of the log" + olderCopy}
-	}
-	if !errors.Is(err, fs.ErrNotExist) {
-		return fmt.Errorf("filestore: stat the index: %w", err)
-	}
-	return nil
 }
 
 // checkEnd compares where the log ends with where it had come before.

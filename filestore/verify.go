@@ -17,16 +17,31 @@ type Report struct {
 	Namespaces map[string]aether.Position `json:"namespaces"` // the latest positions
 
 	// Incomplete is the number of bytes at the end that are no whole save, without
-	// the zeros that follow: one that is being written, or was when the process
-	// died. It was not acknowledged.
+	// the zeros that follow.
 	Incomplete int64 `json:"incomplete"`
+
+	// Doubtful says where they begin; it is nil when there are none. They are a save
+	// that is being written now, or was not finished when its process died, or one
+	// that was acknowledged and is damaged: these cannot be told apart. The next
+	// [Open] cuts them off, and keeps them in a file.
+	Doubtful *LogPlace `json:"doubtful,omitempty"`
+}
+
+// LogPlace is a place in a file of the log.
+type LogPlace struct {
+	File   string `json:"file"`
+	Offset int64  `json:"offset"`
 }
 
 // Verify reads the whole log of the store in a folder and checks everything that
 // can be checked: the segments' heads, seals and checksums, the checksum of every
 // record, and that the positions of each namespace and the versions of each actor
 // are without gaps. What is wrong is an [ErrDamaged]; without a store the error is
-// [ErrNotFound]. The store may be open in another process; nothing is changed.
+// [ErrNotFound]. The store may be open in another process; nothing is changed. A
+// backup is compared with what was backed up.
+//
+// What no check can find is said in Report.Doubtful: where the last save is not
+// whole, and nothing tells how far the log had come, it is unfinished, or damaged.
 //
 // It needs about 40 bytes of memory an actor.
 func Verify(ctx context.Context, dir string, options *Options) (Report, error) {
@@ -49,7 +64,14 @@ func Verify(ctx context.Context, dir string, options *Options) (Report, error) {
 		}
 	}
 	finish()
-	return v.report, files.checkEnd(v.end)
+	if err := files.checkEnd(v.end); err != nil {
+		return v.report, err
+	}
+	want, err := loadBackup(v.options.fs, dir)
+	if err != nil || want == nil {
+		return v.report, err
+	}
+	return v.report, want.compare(&v.report, v.options.fs.PathJoin(dir, logFolder))
 }
 
 type verifier struct {
@@ -163,6 +185,8 @@ func (v *verifier) count(file *segment, whole, events, end int64) error {
 	if _, err := file.file.ReadAt(tail, whole); err != nil {
 		return err
 	}
-	v.report.Incomplete = int64(len(withoutZeros(tail)))
+	if v.report.Incomplete = int64(len(withoutZeros(tail))); v.report.Incomplete > 0 {
+		v.report.Doubtful = &LogPlace{file.path, whole}
+	}
 	return nil
 }
