@@ -15,7 +15,7 @@ TEST_TIMEOUT ?= 4m
 # that it cannot.
 race = $(if $(filter 1,$(shell go env CGO_ENABLED)),-race)
 
-.PHONY: help test check vet staticcheck gofmt tidy bench fuzz install
+.PHONY: help test check vet staticcheck gofmt tidy generate generated bench fuzz install
 
 help: ## show this list
 	@awk -F ':.*## ' '/^[a-z]+:.*## / { printf "make %-12s %s\n", $$1, $$2 }' Makefile
@@ -23,7 +23,7 @@ help: ## show this list
 test: install ## run every test of every module, installing what they need
 	go test $(race) -shuffle=on -timeout=$(TEST_TIMEOUT) work
 
-check: vet staticcheck gofmt tidy ## vet, staticcheck, gofmt and tidy go.mod files
+check: vet staticcheck gofmt tidy generated ## vet, staticcheck, gofmt, tidy go.mod files, pages as generated
 
 vet:
 	go vet work
@@ -51,6 +51,18 @@ tidy:
 		done; \
 		exit $$status; \
 	}
+
+# What templ makes of the pages is committed, so that nobody needs templ to build.
+generate: ## make the Go files of the pages (*.templ) again
+	GOWORK=off go build -C tools -buildvcs=false -o ../bin/ github.com/a-h/templ/cmd/templ
+	bin/templ generate -path apps -log-level error
+
+generated:
+	@before=$$(cat $$(find apps -name '*_templ.go' | sort) | cksum); \
+	$(MAKE) --no-print-directory generate; \
+	if [ "$$before" != "$$(cat $$(find apps -name '*_templ.go' | sort) | cksum)" ]; then \
+		echo 'the Go files of the pages are not those of their templates: commit what make generate has made' >&2; exit 1; \
+	fi
 
 bench: ## run the benchmarks of the packages, then aether bench (BENCH=append: one)
 	go test -run='^$$' -bench=. -benchmem work
