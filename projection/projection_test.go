@@ -71,7 +71,6 @@ type world struct {
 	store   aether.EventStore
 	bus     *integration.Local
 	history *integration.LogHistory
-	kv      *readdb.Memory
 	db      *readdb.DB
 	shelf   *shelf
 	events  int
@@ -378,14 +377,14 @@ func TestVersions(t *testing.T) {
 		w := newWorld(t)
 		w.relay(t.Context())
 		w.save("Bought", "Lent", "Poison")
-		p, stop := w.start(w.shelf.projection(1), w.bus, nil)
+		_, stop := w.start(w.shelf.projection(1), w.bus, nil)
 		synctest.Wait()
 		stop()
 
 		w.save("Returned")
 		w.shelf.note = "second"
 		w.shelf.poisoned("Poison") // so it stops halfway
-		p, stop = w.start(w.shelf.projection(2), w.bus, nil)
+		p, stop := w.start(w.shelf.projection(2), w.bus, nil)
 		synctest.Wait()
 		if s := p.Status(); s.Serving != "shelf@1.1" || s.Building != "shelf@2.1" || s.State != projection.Stopped {
 			t.Errorf("halfway the status is %+v", s)
