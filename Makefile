@@ -64,6 +64,9 @@ generated:
 		echo 'the Go files of the pages are not those of their templates: commit what make generate has made' >&2; exit 1; \
 	fi
 
+histories: ## ten thousand random histories of the model station (CHECKS=10000)
+	go test ./apps/internal/modeltest -run TestStationHistories -rapid.checks=$(or $(CHECKS),10000) -timeout 30m
+
 bench: ## run the benchmarks of the packages, then aether bench (BENCH=append: one)
 	go test -run='^$$' -bench=. -benchmem work
 	go run ./apps/cmd/aether bench $(BENCH)

@@ -114,6 +114,8 @@ var archModules = []struct{ path, importers, why string }{
 		"the wire form of integration events"},
 	{"github.com/danielgtaylor/huma/v2", "apps/...",
 		"the API and its description"},
+	{"github.com/chromedp", "apps/internal/browsertest",
+		"drives a real browser, in tests"},
 	{"github.com/prometheus/client_golang", "apps/internal/server",
 		"metrics for operators"},
 	{"github.com/spf13/cobra", "apps/cmd/aether",

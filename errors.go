@@ -15,7 +15,7 @@ var (
 	ErrVersionConflict = errors.New("aether: version conflict")
 
 	// ErrDuplicateEvent: the actor has an event of that ID already, at another
-	// version; see [DuplicateError].
+	// version or with other content; see [DuplicateError].
 	ErrDuplicateEvent = errors.New("aether: duplicate event")
 
 	// ErrSnapshotNotFound: the actor has no snapshot.
@@ -74,12 +74,16 @@ type DuplicateError struct {
 	ActorID string
 	EventID string
 
-	// Tried is the version the caller passed, Version the one the event has.
+	// Tried is the version the caller passed, Version the one the event has. Where
+	// they are the same, its content differs: type, schema or data.
 	Tried   Version
 	Version Version
 }
 
 func (e *DuplicateError) Error() string {
+	if e.Tried == e.Version {
+		return fmt.Sprintf("aether: duplicate event: actor %q has event %q at version %d with other content", e.ActorID, e.EventID, e.Version)
+	}
 	return fmt.Sprintf("aether: duplicate event: actor %q has event %q at version %d, so it cannot be saved at version %d", e.ActorID, e.EventID, e.Version, e.Tried)
 }
 

@@ -21,13 +21,14 @@ type EventStore interface {
 	// same call. When SaveEvents returns nil the events are durable: on disk, or
 	// on a quorum where the engine is a cluster. They take consecutive positions.
 	//
-	// Saving events that were all saved before, with the same IDs and versions,
-	// writes nothing and succeeds, returning the highest of their positions. This
+	// Saving events that were all saved before, with the same IDs, versions, types,
+	// schemas and data, writes nothing and succeeds, returning the highest of their
+	// positions; time and metadata are not compared. This
 	// holds for ever, so a caller that does not know whether a save landed saves
 	// the same events again.
 	//
 	// Errors: [ErrInvalid] when a limit is broken, [ErrDuplicateEvent] when an
-	// actor has an event of that ID at another version, [ErrVersionConflict] when
+	// actor has an event of that ID at another version, or with other content, [ErrVersionConflict] when
 	// an actor's latest version is not the one the caller believed; where both of
 	// these apply, ErrDuplicateEvent. After any of the three nothing was written.
 	// After another error, a context error among them, the events may or may not

@@ -30,7 +30,7 @@ func (h *Host[S, C, E]) round(c *cell[S, C, E], requests []*request[S, C, E]) []
 	if !head.claim() {
 		return requests[1:]
 	}
-	fresh := !c.loaded
+	fresh := !c.loaded || c.behind
 	if head.at != nil && c.loaded && *head.at > c.version {
 		fresh = true // the caller has seen more than is in memory
 	}
@@ -87,8 +87,14 @@ func (h *Host[S, C, E]) decide(ctx context.Context, c *cell[S, C, E], b *batch[S
 	}
 	values, err := h.callDecide(c, r.command)
 	if err != nil {
-		_, panicked := errors.AsType[*PanicError](err)
-		r.err, r.refused = err, !panicked
+		if _, panicked := errors.AsType[*PanicError](err); panicked {
+			r.err = err
+			return true
+		}
+		if !errors.Is(err, aether.ErrRefused) {
+			err = &refusedError{c.id, err}
+		}
+		r.err, r.refused = err, true
 		return true
 	}
 	if len(values) > aether.MaxBatchEvents {
@@ -100,7 +106,7 @@ func (h *Host[S, C, E]) decide(ctx context.Context, c *cell[S, C, E], b *batch[S
 	}
 	size := b.size
 	for i, value := range values {
-		e, err := h.decider.Events.Encode(value)
+		e, err := h.encode(c.id, value)
 		if err != nil {
 			b.events, r.err = b.events[:r.first], err
 			return true
@@ -128,7 +134,8 @@ func (h *Host[S, C, E]) decide(ctx context.Context, c *cell[S, C, E], b *batch[S
 }
 
 // checkSeen compares the version that the caller of a command has seen with what is.
-func (h *Host[S, C, E]) checkSeen(ctx context.Context, c *cell[S, C, E], b *batch[S, C, E], r *request[S, C, E]) error {
+func (h *Host[S, C, E]) checkSeen(ctx context.Context, c *cell[S, C, E], b *batch[S, C, E], r *request[S, C, E]) (err error) {
+	defer caught(c.id, &err)
 	latest := c.version + aether.Version(len(b.events))
 	conflict := &aether.ConflictError{ActorID: c.id, Tried: *r.at + 1, Latest: latest}
 	if *r.at == latest {
@@ -183,7 +190,7 @@ func (h *Host[S, C, E]) save(ctx context.Context, c *cell[S, C, E], b *batch[S, 
 				return nil
 			}
 			if latest != c.version {
-				c.loaded = false
+				c.behind = true
 				return append(again, requests...)
 			}
 		}
@@ -236,7 +243,7 @@ func (h *Host[S, C, E]) save(ctx context.Context, c *cell[S, C, E], b *batch[S, 
 			}
 			attempts = max(attempts, r.attempts)
 			again = append(again, r)
-		case errors.Is(err, aether.ErrClosed), errors.Is(err, aether.ErrInvalid):
+		case errors.Is(err, aether.ErrInvalid):
 			r.answer(err)
 		default:
 			r.answer(&UnknownError{ActorID: c.id, CommandID: r.id, Err: err})
@@ -365,6 +372,11 @@ func caught(actorID string, err *error) {
 	if value := recover(); value != nil {
 		*err = &PanicError{ActorID: actorID, Value: value, Stack: debug.Stack()}
 	}
+}
+
+func (h *Host[S, C, E]) encode(actorID string, value E) (e aether.Event, err error) {
+	defer caught(actorID, &err)
+	return h.decider.Events.Encode(value)
 }
 
 func (h *Host[S, C, E]) callDecide(c *cell[S, C, E], command C) (events []E, err error) {

@@ -15,7 +15,8 @@ import (
 // at nothing but their arguments, no clock either, and may run any number of
 // times for one command.
 type Decider[S, C, E any] struct {
-	// Kind is the part of the actors' IDs before the slash: "account".
+	// Kind is the part of the actors' IDs before the slash: "account". "effect" and what
+	// begins with "aether." are kept for Aether itself.
 	Kind string
 
 	// Events turns events to and from JSON.
@@ -73,6 +74,9 @@ func JSONSnapshots[S any](schema int) *Snapshots[S] {
 func (d *Decider[S, C, E]) check() {
 	if d.Kind == "" || strings.Contains(d.Kind, "/") || aether.CheckActorID(d.Kind+"/x") != nil {
 		panic(fmt.Sprintf("actor: %q is no kind of actors: it is the part of an ID before the slash", d.Kind))
+	}
+	if d.Kind == "effect" || strings.HasPrefix(d.Kind, "aether.") {
+		panic(fmt.Sprintf("actor: the kind %q is kept for Aether itself", d.Kind))
 	}
 	if d.Events == nil || d.Initial == nil || d.Decide == nil || d.Evolve == nil {
 		panic("actor: the decider of " + d.Kind + " lacks one of Events, Initial, Decide and Evolve")

@@ -21,10 +21,9 @@
 // # When another process was faster
 //
 // Another process, or a program without a host, may write to the same actor. The
-// save is then a version conflict: the host loads what came, decides all of them
-// again, which is harmless because deciding has no side effects, and saves, some
-// times over. Only when others are faster every time does the caller get the
-// [aether.ErrVersionConflict].
+// save is then a version conflict: the host loads the actor again, from its snapshot
+// if there is one, and decides all of them again, which is harmless because deciding has no side effects, and saves, some times
+// over. Only when others are faster every time does the caller get [ErrContended].
 //
 // A caller who acts upon what it saw says so with [DoOptions.At]. What has
 // come since makes its command fail with the same error, unless the decider's
@@ -35,9 +34,9 @@
 // A command has an ID, and its events' IDs follow from it; see [EventID]. The store
 // recognises an event for ever, so a command that comes again (a lost answer, a
 // crash, a second click) changes nothing and gets the result it had the first
-// time, with Repeated set. A refusal writes nothing and is not remembered: the
-// command is then decided anew. Whether the second command says the same as the
-// first is not looked at; an ID is to be used for one command.
+// time, with Repeated set. Refusals, and commands with nothing to do, write nothing and
+// are not remembered: they are decided anew. An ID is to be used for one command: of
+// another one with it, the first result is returned all the same.
 //
 // # Facts
 //
@@ -46,10 +45,10 @@
 //
 // # What goes wrong
 //
-// A refusal ([aether.ErrRefused]) is whatever error Decide returned, as it is.
-// [ErrBusy] comes at once when too many commands wait for the actor. After any
-// error but these two, a conflict and [aether.ErrInvalid] the command may or may
-// not have been carried out: the same command with the same ID finds out. If it was
+// A refusal ([aether.ErrRefused]) is whatever error Decide returned. [ErrBusy] comes
+// at once when too many commands wait for the actor. After an [UnknownError], and
+// after no other, the command may have been carried out: the same command with the
+// same ID finds out. If it was
 // ctx that ended, the command may still be at work in this host. Another host may
 // then refuse it, and this one carry it out a moment later; so such a command is
 // sent again to the same host, which answers after the first.

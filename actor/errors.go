@@ -11,9 +11,9 @@ import (
 // It may be sent again later.
 var ErrBusy = errors.New("actor: busy: too many commands wait for this actor; try again later")
 
-// UnknownError says that the store failed while the events of a command were being
-// saved, or that the caller did not wait for the end of it: the command may or may
-// not have been carried out. The same command with the same ID finds out.
+// UnknownError is the one error after which a command may have been carried out: the
+// store failed while its events were being saved, or the caller did not wait for the
+// end of it. The same command with the same ID finds out.
 type UnknownError struct {
 	ActorID   string
 	CommandID string
@@ -40,6 +40,20 @@ func (e *PanicError) Error() string {
 	return fmt.Sprintf("actor: %s: the decider panicked: %v\n%s", e.ActorID, e.Value, e.Stack)
 }
 
+// ErrContended says that others saved to the actor faster every time, so the command
+// was not carried out. It wraps the conflict of the last attempt.
+var ErrContended = errors.New("actor: others were faster each time; try again later")
+
+// refusedError is an error of Decide that is no refusal by itself.
+type refusedError struct {
+	actorID string
+	err     error
+}
+
+func (e *refusedError) Error() string        { return fmt.Sprintf("actor: %s refused: %v", e.actorID, e.err) }
+func (e *refusedError) Unwrap() error        { return e.err }
+func (e *refusedError) Is(target error) bool { return target == aether.ErrRefused }
+
 // loadError says that an actor's events cannot be read.
 func loadError(actorID string, err error) error {
 	return fmt.Errorf("actor: load %s: %w", actorID, err)
@@ -47,7 +61,7 @@ func loadError(actorID string, err error) error {
 
 // outrun says that others were faster every time.
 func outrun(actorID string, attempts int, err error) error {
-	return fmt.Errorf("actor: %s: gave up after %d attempts, others were faster each time: %w", actorID, attempts, err)
+	return fmt.Errorf("%w: %s, %d attempts: %w", ErrContended, actorID, attempts, err)
 }
 
 func tooMuch(format string, limit int) error {

@@ -11,6 +11,7 @@ import (
 	"time"
 
 	"github.com/aether-es/aether"
+	"github.com/aether-es/aether/schema"
 )
 
 // Host runs the actors of one kind on a store. It is safe for concurrent use.
@@ -105,8 +106,12 @@ func NewHost[S, C, E any](store aether.EventStore, decider Decider[S, C, E], opt
 	o.Attempts = cmp.Or(max(o.Attempts, 0), 20)
 	o.SnapshotEvery = cmp.Or(max(o.SnapshotEvery, 0), 200)
 	o.Logger = cmp.Or(o.Logger, slog.Default())
-	if snapshots, ok := store.(aether.SnapshotStore); ok && decider.Snapshots != nil {
-		h.keeper = newKeeper(snapshots, decider.Snapshots, o.Logger)
+	if decider.Snapshots != nil {
+		if snapshots, ok := store.(aether.SnapshotStore); ok {
+			h.keeper = newKeeper(snapshots, decider.Snapshots, o.Logger)
+		} else {
+			o.Logger.Debug("actor: the store keeps no snapshots, so long actors take long to load", "kind", decider.Kind)
+		}
 	}
 	return h
 }
@@ -131,8 +136,9 @@ func (h *Host[S, C, E]) Do(ctx context.Context, actorID string, command C, optio
 
 // Record carries out a command that tells what has happened, and so cannot be
 // refused: it is tried again, without a limit and after growing pauses of up to a
-// second, until it has landed, ctx ends or the host is closed. It waits when the
-// mailbox is full. At is not looked at.
+// second, until it has landed, ctx ends, the host is closed, or it is found that this
+// program cannot read the actor. It waits when the mailbox is full. At is not looked
+// at. What stands in the way for longer is logged.
 //
 // The decider accepts such a command in every state; where it knows of the fact
 // already it yields no events. If it refuses, that is its mistake: Record returns
@@ -144,6 +150,7 @@ func (h *Host[S, C, E]) Record(ctx context.Context, actorID string, fact C, opti
 	}
 	o.At = nil
 	o.CommandID = cmp.Or(o.CommandID, aether.NewID())
+	unknown := false // an attempt may have landed
 	for pause := time.Millisecond; ; pause = min(2*pause, time.Second) {
 		r, err := h.newRequest(&o)
 		if err != nil {
@@ -154,19 +161,36 @@ func (h *Host[S, C, E]) Record(ctx context.Context, actorID string, fact C, opti
 		if err == nil {
 			return r.result, nil
 		}
-		if answered && r.refused || final(err) || ctx.Err() != nil {
-			return Result[E]{}, err
+		_, lost := errors.AsType[*UnknownError](err)
+		unknown = unknown || lost
+		refused := answered && r.refused
+		if !refused && !final(err) && ctx.Err() == nil {
+			if pause >= time.Second {
+				h.options.Logger.Warn("actor: a fact is not recorded yet", "actor", actorID, "command", o.CommandID, "error", err)
+			}
+			if wait(ctx, pause/2+rand.N(pause/2)) == nil {
+				continue
+			}
 		}
-		if wait(ctx, pause/2+rand.N(pause/2)) != nil {
-			return Result[E]{}, err
+		if ended := ctx.Err(); ended != nil && !errors.Is(err, ended) {
+			err = errors.Join(ended, err)
 		}
+		if unknown && !lost && !refused {
+			err = &UnknownError{ActorID: actorID, CommandID: o.CommandID, Err: err}
+		}
+		return Result[E]{}, err
 	}
 }
 
 // final says of an error that trying again does not help.
 func final(err error) bool {
+	for _, class := range []error{aether.ErrClosed, aether.ErrInvalid, schema.ErrUnknownType, schema.ErrNewerSchema, schema.ErrBadData} {
+		if errors.Is(err, class) {
+			return true
+		}
+	}
 	_, panicked := errors.AsType[*PanicError](err)
-	return panicked || errors.Is(err, aether.ErrClosed) || errors.Is(err, aether.ErrInvalid)
+	return panicked
 }
 
 // View passes the state of an actor to look at, and its version, 0 when the actor
@@ -179,18 +203,19 @@ func (h *Host[S, C, E]) View(ctx context.Context, actorID string, look func(stat
 }
 
 // Close refuses new commands with [aether.ErrClosed], and returns when those
-// that wait have been answered and the snapshots under way are saved.
+// that wait have been answered and the snapshots under way are saved. So does a
+// second one, which fails with ErrClosed.
 func (h *Host[S, C, E]) Close() error {
 	h.mu.Lock()
 	again := h.closed
 	h.closed = true
 	h.mu.Unlock()
 	h.workers.Wait()
-	if again {
-		return aether.ErrClosed
-	}
 	if h.keeper != nil {
 		h.keeper.close()
+	}
+	if again {
+		return aether.ErrClosed
 	}
 	return nil
 }

@@ -6,9 +6,19 @@ import (
 	"github.com/aether-es/aether"
 )
 
-// load makes the state of an actor from its snapshot and the events since, or from
-// all of its events.
-func (h *Host[S, C, E]) load(ctx context.Context, c *cell[S, C, E]) error {
+// load brings the state of an actor up to date: from what is in memory and the events
+// since, from its snapshot and the events since, or from all of its events.
+func (h *Host[S, C, E]) load(ctx context.Context, c *cell[S, C, E]) (err error) {
+	defer caught(c.id, &err)
+	whole := c.loaded
+	c.behind, c.loaded = false, false // in case it fails half-way
+	if whole {
+		if err := h.follow(ctx, c); err != nil {
+			return err
+		}
+		c.loaded = true
+		return nil
+	}
 	var found snapshot[S]
 	if h.keeper != nil {
 		found = h.keeper.get(ctx, c.id)
@@ -20,8 +30,34 @@ func (h *Host[S, C, E]) load(ctx context.Context, c *cell[S, C, E]) error {
 		}
 		found.useless = true
 	}
-	_, err := h.replay(ctx, c, snapshot[S]{useless: found.useless})
+	_, err = h.replay(ctx, c, snapshot[S]{useless: found.useless})
 	return err
+}
+
+// follow applies the newer events to a state.
+func (h *Host[S, C, E]) follow(ctx context.Context, c *cell[S, C, E]) error {
+	for e, err := range h.store.GetEvents(ctx, c.id, c.version) {
+		if err != nil {
+			return loadError(c.id, err)
+		}
+		if err := h.apply(c, e); err != nil {
+			return err
+		}
+	}
+	return nil
+}
+
+// apply applies one event of the store.
+func (h *Host[S, C, E]) apply(c *cell[S, C, E], e aether.Event) error {
+	value, err := h.decider.Events.Decode(e)
+	if err == nil {
+		err = callEvolve(&h.decider, c, []E{value})
+	}
+	if err != nil {
+		return loadError(c.id, err)
+	}
+	c.version, c.position, c.lastID = e.Version, e.Position, e.ID
+	return nil
 }
 
 // replay makes the state from a snapshot, if that has a version, and the events
@@ -45,16 +81,10 @@ func (h *Host[S, C, E]) replay(ctx context.Context, c *cell[S, C, E], from snaps
 			if e.ID != from.eventID {
 				return false, nil
 			}
-		} else {
-			value, err := h.decider.Events.Decode(e)
-			if err == nil {
-				err = callEvolve(&h.decider, c, []E{value})
-			}
-			if err != nil {
-				return false, loadError(c.id, err)
-			}
+			c.version, c.position, c.lastID = e.Version, e.Position, e.ID
+		} else if err := h.apply(c, e); err != nil {
+			return false, err
 		}
-		c.version, c.position, c.lastID = e.Version, e.Position, e.ID
 	}
 	if c.version < from.version {
 		return false, nil

@@ -21,6 +21,7 @@ type cell[S, C, E any] struct {
 
 	// Of the goroutine that works for the actor.
 	loaded   bool
+	behind   bool // the state is whole, and there are newer events
 	state    S
 	version  aether.Version
 	position aether.Position

@@ -29,6 +29,7 @@ type keeper[S any] struct {
 	codec  *Snapshots[S]
 	logger *slog.Logger
 	jobs   chan keepJob[S]
+	once   sync.Once
 	done   sync.WaitGroup
 }
 
@@ -59,7 +60,7 @@ func newKeeper[S any](store aether.SnapshotStore, codec *Snapshots[S], logger *s
 }
 
 func (k *keeper[S]) close() {
-	close(k.jobs)
+	k.once.Do(func() { close(k.jobs) })
 	k.done.Wait()
 }
 
@@ -140,7 +141,11 @@ func (h *Host[S, C, E]) keep(c *cell[S, C, E]) {
 		return
 	}
 	c.keeping.Store(true)
-	k.jobs <- keepJob[S]{actorID: c.id, snapshot: snapshot[S]{version: s.version}, data: data, busy: &c.keeping}
+	select {
+	case k.jobs <- keepJob[S]{actorID: c.id, snapshot: snapshot[S]{version: s.version}, data: data, busy: &c.keeping}:
+	default: // others were faster; the next one comes
+		c.keeping.Store(false)
+	}
 }
 
 // evicted makes a snapshot of an actor that leaves memory, if it is long enough for

@@ -231,13 +231,16 @@ func (r *Runner) List(ctx context.Context, states ...State) ([]Info, error) {
 // there is no such effect or its outcome is known; repeated with the same outcome it
 // succeeds.
 func (r *Runner) Settle(ctx context.Context, id string, outcome Outcome, by string) error {
+	latest := aether.Version(0) // of the effect's stream, as far as is known
 	for {
 		b, err := r.now(ctx)
 		if err == nil {
-			err = r.settle(ctx, b, id, outcome, by)
+			err = r.settle(ctx, b, id, outcome, by, latest)
 		}
+		conflict, lost := errors.AsType[*aether.ConflictError](err)
 		switch {
-		case errors.Is(err, aether.ErrVersionConflict): // it moved on: look again
+		case lost: // it moved on: look again
+			latest = conflict.Latest
 		case err != nil:
 			return fmt.Errorf("effect: settle %s: %w", id, err)
 		default:
@@ -246,13 +249,15 @@ func (r *Runner) Settle(ctx context.Context, id string, outcome Outcome, by stri
 	}
 }
 
-func (r *Runner) settle(ctx context.Context, b *book, id string, outcome Outcome, by string) error {
+func (r *Runner) settle(ctx context.Context, b *book, id string, outcome Outcome, by string, latest aether.Version) error {
 	e, ok := b.entry(id)
 	switch {
 	case !ok || e.State == Recording:
 		return r.settledAlready(ctx, id, settled{by, outcome})
 	case e.Unreadable:
 		return errors.New("a newer program has written to it: " + e.Error)
+	case e.Version < latest:
+		return fmt.Errorf("its stream is at version %d, and this program understands it up to version %d: a newer program has written to it", latest, e.Version)
 	case e.State == Calling:
 		return ErrCalling
 	}

@@ -70,23 +70,31 @@ func (n *namespace) SaveEvents(ctx context.Context, events ...aether.Event) (aet
 	return r.position, r.err
 }
 
-// findPosition returns the highest position of events that were saved before.
+// findPosition returns the highest position of events that were saved before, if they
+// are the same.
 func (n *namespace) findPosition(ctx context.Context, events []aether.Event) (aether.Position, error) {
-	// Positions grow with versions, so an actor's last event has its highest.
 	var highest aether.Position
-	seen := make(map[string]bool)
-	for i := len(events) - 1; i >= 0; i-- {
-		if seen[events[i].ActorID] {
-			continue
-		}
-		seen[events[i].ActorID] = true
-		for e, err := range n.GetEvents(ctx, events[i].ActorID, events[i].Version-1) {
+	for len(events) > 0 {
+		// Those of one actor follow on each other, perhaps with others in between.
+		actorID, rest := events[0].ActorID, events[:0:0]
+		next := 0
+		for there, err := range n.GetEvents(ctx, actorID, events[0].Version-1) {
 			if err != nil {
 				return 0, err
 			}
-			highest = max(highest, e.Position)
-			break
+			for ; next < len(events) && events[next].ActorID != actorID; next++ {
+				rest = append(rest, events[next])
+			}
+			if next == len(events) {
+				break
+			}
+			if err := storekit.Repeated(&events[next], &there); err != nil {
+				return 0, err
+			}
+			highest = max(highest, there.Position)
+			next++
 		}
+		events = append(rest, events[next:]...)
 	}
 	return highest, nil
 }

@@ -63,7 +63,7 @@ func (n *namespace) SaveEvents(ctx context.Context, events ...aether.Event) (aet
 		return 0, err
 	}
 	if !write {
-		return n.highest(events), nil
+		return n.highest(events)
 	}
 	for i := range events {
 		n.append(&events[i])
@@ -86,12 +86,16 @@ func (n *namespace) append(e *aether.Event) {
 }
 
 // highest returns the highest position of events that were all saved before.
-func (n *namespace) highest(events []aether.Event) aether.Position {
+func (n *namespace) highest(events []aether.Event) (aether.Position, error) {
 	var highest aether.Position
 	for i := range events {
-		highest = max(highest, n.actors[events[i].ActorID].positions[events[i].Version-1])
+		position := n.actors[events[i].ActorID].positions[events[i].Version-1]
+		if err := storekit.Repeated(&events[i], &n.log[position-1]); err != nil {
+			return 0, err
+		}
+		highest = max(highest, position)
 	}
-	return highest
+	return highest, nil
 }
 
 // positions returns where the events of an actor with a version greater than

@@ -4,6 +4,7 @@
 package storekit
 
 import (
+	"bytes"
 	"iter"
 	"slices"
 	"time"
@@ -65,8 +66,19 @@ type View interface {
 	FindEvent(i int) (aether.Version, error)
 }
 
+// Repeated returns the error of a save that [Admit] has found to be a repetition: nil
+// when the event that is there has the content of the one given, which is compared by
+// bytes, as the same program makes it twice.
+func Repeated(given, there *aether.Event) error {
+	if given.Type == there.Type && given.Schema == there.Schema && bytes.Equal(given.Data, there.Data) {
+		return nil
+	}
+	return &aether.DuplicateError{ActorID: given.ActorID, EventID: given.ID, Tried: given.Version, Version: there.Version}
+}
+
 // Admit decides about a save that [Complete] has returned: true means that it is
-// to be written, false that every event of it was written before. The error is an
+// to be written, false that every event of it was written before, if [Repeated] finds
+// that it was the same. The error is an
 // [aether.DuplicateError], an [aether.ConflictError] without the events that won,
 // which the engine adds, or what the view returned.
 func Admit(events []aether.Event, view View) (bool, error) {

@@ -2,8 +2,10 @@ package storetest
 
 import (
 	"context"
+	"slices"
 	"strings"
 	"testing"
+	"time"
 
 	"github.com/aether-es/aether"
 )
@@ -15,6 +17,7 @@ func duplicatePromises() []promise {
 		{"a duplicate among several events writes nothing", duplicateAmongSeveral},
 		{"an ID twice in one save is a duplicate", duplicateWithinSave},
 		{"the same ID on another actor is another event", sameIDOtherActor},
+		{"an ID with other content is a duplicate", duplicateContent},
 		{"the version of an event is found by its ID", versionByID},
 		{"the same ID in another namespace is another event", sameIDOtherNamespace},
 	}
@@ -75,6 +78,33 @@ func duplicateWithinSave(ctx context.Context, t *testing.T, s *subject) {
 	_, err := store.SaveEvents(ctx, first, newEvent("room/1", 2), again(first, 3))
 	expectDuplicate(t, err, aether.DuplicateError{ActorID: "room/1", EventID: first.ID, Tried: 3, Version: 1})
 	expectStore(ctx, t, store, nil)
+}
+
+func duplicateContent(ctx context.Context, t *testing.T, s *subject) {
+	store := s.store(ctx, t, "test")
+	saved := save(ctx, t, store, newEvent("room/1", 1), newEvent("room/2", 1), newEvent("room/1", 2))
+	for name, change := range map[string]func(e *aether.Event){
+		"type":   func(e *aether.Event) { e.Type += "Again" },
+		"data":   func(e *aether.Event) { e.Data = []byte(`{"other":true}`) },
+		"schema": func(e *aether.Event) { e.Schema++ },
+	} {
+		for i := range saved {
+			events := slices.Clone(saved)
+			change(&events[i])
+			want := aether.DuplicateError{ActorID: events[i].ActorID, EventID: events[i].ID, Tried: events[i].Version, Version: events[i].Version}
+			_, err := store.SaveEvents(ctx, events...)
+			expectDuplicate(t, err, want)
+			if t.Failed() {
+				t.Log(name)
+			}
+		}
+	}
+	again := slices.Clone(saved)
+	again[1].Metadata.CorrelationID, again[1].Time = "another", again[1].Time.Add(time.Hour)
+	if position, err := store.SaveEvents(ctx, again...); err != nil || position != 3 {
+		t.Errorf("the same, with other metadata: %d, %v; want 3", position, err)
+	}
+	expectStore(ctx, t, store, saved)
 }
 
 func versionByID(ctx context.Context, t *testing.T, s *subject) {

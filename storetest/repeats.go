@@ -12,7 +12,6 @@ func repeatPromises() []promise {
 		{"saving an event again succeeds and writes nothing", repeatOne},
 		{"saving several again returns the highest of their positions", repeatSeveral},
 		{"an event is recognised however much came after it", repeatMuchLater},
-		{"of an event saved again with other contents the first stays", repeatChanged},
 		{"events of which only some were saved before are a conflict", repeatPartly},
 	}
 }
@@ -65,16 +64,6 @@ func repeatMuchLater(ctx context.Context, t *testing.T, s *subject) {
 	moved.Version = 7
 	_, err := store.SaveEvents(ctx, moved)
 	expectDuplicate(t, err, aether.DuplicateError{ActorID: "room/1", EventID: moved.ID, Tried: 7, Version: 1})
-}
-
-func repeatChanged(ctx context.Context, t *testing.T, s *subject) {
-	store := s.store(ctx, t, "test")
-	saved := save(ctx, t, store, newEvent("room/1", 1))
-	changed := newEvent("room/1", 1)
-	changed.ID = saved[0].ID
-	changed.Type, changed.Schema, changed.Data = "Changed", 2, []byte(`"changed"`)
-	expectRepeat(ctx, t, store, 1, changed)
-	expectStore(ctx, t, store, saved)
 }
 
 func repeatPartly(ctx context.Context, t *testing.T, s *subject) {

@@ -361,6 +361,7 @@ type message struct {
 func TestLive(t *testing.T) {
 	w := newWorld(t)
 	w.mars()
+	w.ask("GET", "/api/rover/grids/mars?after=3", nil, nil) // it is in the read model
 	connection, _, err := websocket.Dial(t.Context(), strings.Replace(w.url, "http", "ws", 1)+"/live", nil)
 	if err != nil {
 		t.Fatal(err)

@@ -110,6 +110,9 @@ func Error(err error, notFound ...string) error {
 		}
 		return set(status, typeRefused+refusal.Reason, "refused")
 	}
+	if errors.Is(err, actor.ErrContended) {
+		return set(http.StatusServiceUnavailable, typeBusy, "others were faster each time")
+	}
 	if conflict, ok := errors.AsType[*aether.ConflictError](err); ok {
 		p.Latest = conflict.Latest
 		return set(http.StatusPreconditionFailed, typeConflict, "somebody else was faster")

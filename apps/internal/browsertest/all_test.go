@@ -1,0 +1,26 @@
+package browsertest
+
+import "testing"
+
+// TestPages runs all tests of the package in one browser, at the same time: each has
+// its own server and windows.
+func TestPages(t *testing.T) {
+	b := startBrowser(t)
+	for _, test := range []struct {
+		name string
+		run  func(t *testing.T, b *browser)
+	}{
+		{"two windows", testTwoWindows},
+		{"travel through time", testTravel},
+		{"restart", testRestart},
+		{"keyboard", testKeyboard},
+		{"without JavaScript", testWithoutJavaScript},
+		{"policy", testPolicy},
+		{"accessible", testAccessible},
+	} {
+		t.Run(test.name, func(t *testing.T) {
+			t.Parallel()
+			test.run(t, b)
+		})
+	}
+}
