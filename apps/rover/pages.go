@@ -155,7 +155,7 @@ func (p *pages) showGrid(w http.ResponseWriter, r *http.Request, status int, g g
 	g.said = said(query.Get("done"), g.events)
 	page := web.Page{
 		Title: id, Path: "/rover", Live: true, Wide: true,
-		Scripts: []string{"rover/grid.js"}, Styles: []string{"rover/rover.css"},
+		Scripts: []string{"rover/grid.js"}, Styles: []string{"rover/rover.css", "rover/drawing.css"},
 	}
 	p.site.Render(w, r, status, page, gridPageContent(g))
 }

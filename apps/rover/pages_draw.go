@@ -13,17 +13,27 @@ const (
 	fieldSide   = 20
 	topMargin   = 14
 	rightMargin = 8
-	belowMargin = 16
 )
 
 // drawing is a grid to be drawn.
 type drawing struct{ *GridDocument }
 
-func (d drawing) leftMargin() int { return 9 + 7*len(fmt.Sprint(d.Height-1)) }
+// letter is how high the numbers get, at most: they keep their size on the screen, so
+// they grow, in units, as the drawing shrinks to fit a phone.
+func (d drawing) letter() int {
+	if !d.fits() {
+		return 14
+	}
+	return 12 * max(16, d.Width) / 16
+}
+
+// leftMargin and belowMargin have room for the numbers.
+func (d drawing) leftMargin() int  { return 8 + len(fmt.Sprint(d.Height-1))*d.letter()*6/10 }
+func (d drawing) belowMargin() int { return d.letter() + 5 }
 
 func (d drawing) viewBox() string {
 	return fmt.Sprintf("%d %d %d %d", -d.leftMargin(), -topMargin,
-		d.Width*fieldSide+d.leftMargin()+rightMargin, d.Height*fieldSide+topMargin+belowMargin)
+		d.Width*fieldSide+d.leftMargin()+rightMargin, d.Height*fieldSide+topMargin+d.belowMargin())
 }
 
 // center returns the middle of a field.
@@ -41,7 +51,7 @@ func (d drawing) pixels() int {
 	return side * (d.Width*fieldSide + d.leftMargin() + rightMargin) / fieldSide
 }
 
-func (d drawing) fits() bool { return d.Width <= 20 }
+func (d drawing) fits() bool { return d.Width <= 30 }
 
 // rocks is the path of all obstacles.
 func (d drawing) rocks() string {
@@ -83,7 +93,7 @@ func (d drawing) columns() []tick { // below
 	var ticks []tick
 	for x := 0; x < d.Width; x += step(d.Width) {
 		cx, _ := d.center(x, 0)
-		ticks = append(ticks, tick{cx, d.Height*fieldSide + 12, x})
+		ticks = append(ticks, tick{cx, d.Height*fieldSide + d.letter() + 1, x})
 	}
 	return ticks
 }
@@ -110,13 +120,18 @@ func step(side int) int {
 	return 10
 }
 
-// color is the number of a rover's color: of 6, always the same for its name.
-func color(id string) string {
-	sum := 0
-	for _, r := range id {
-		sum = (sum*31 + int(r)) % 9973
+// color is the class of a rover's color: there are 6, in the order of landing.
+func color(i int) string { return fmt.Sprintf("color-%d", i%6) }
+
+// side is the class of a rover near a side, whose name has no room in the middle.
+func (d drawing) side(x int) string {
+	switch {
+	case x < 2:
+		return "at-west"
+	case x >= d.Width-2:
+		return "at-east"
 	}
-	return fmt.Sprintf("color-%d", sum%6)
+	return ""
 }
 
 // label is a name as it is written beside the rover.

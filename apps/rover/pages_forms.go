@@ -80,7 +80,7 @@ func parsePoints(text string) ([]grid.Point, error) {
 		x, errX := strconv.Atoi(left)
 		y, errY := strconv.Atoi(right)
 		if !ok || errX != nil || errY != nil {
-			return nil, fmt.Errorf("%q is not a field; fields are like 3,4 with spaces between them.", word)
+			return nil, fmt.Errorf("%q is not a field; fields are like 3,4 with spaces between them", word)
 		}
 		points = append(points, grid.Point{X: x, Y: y})
 	}
@@ -95,10 +95,8 @@ func (f *form) fail(err error) int {
 	if f.Failure == "" {
 		f.Failure = "The server could not do it. Send it again in a while: it is not done twice."
 	} else {
-		f.Failure = upper(f.Failure) + "."
+		f.Failure += "."
 	}
-	// Refused, so nothing has the key: what is mended may be sent under it. A host
-	// remembers only what was done.
 	return failure.Status
 }
 

@@ -136,7 +136,7 @@ func gridsPage(p listPage) templ.Component {
 		if templ_7745c5c3_Err != nil {
 			return templ_7745c5c3_Err
 		}
-		templ_7745c5c3_Err = templruntime.WriteString(templ_7745c5c3_Buffer, 14, "</template></section><aside class=\"card\" aria-labelledby=\"new\"><h2 id=\"new\">New grid</h2><form method=\"post\" action=\"/rover\" data-create>")
+		templ_7745c5c3_Err = templruntime.WriteString(templ_7745c5c3_Buffer, 14, "</template></section><aside class=\"card\" aria-labelledby=\"new\"><h2 id=\"new\">New grid</h2><form method=\"post\" action=\"/rover#new\" data-create>")
 		if templ_7745c5c3_Err != nil {
 			return templ_7745c5c3_Err
 		}
@@ -163,7 +163,7 @@ func gridsPage(p listPage) templ.Component {
 		}
 		templ_7745c5c3_Err = web.Input(web.Field{
 			Name: "id", Label: "Name", Value: p.create.Values["id"], Error: p.create.Wrong["id"],
-			Hint: "Without one, the grid gets a number.", Attributes: templ.Attributes{"maxlength": "64", "autocomplete": "off"},
+			Hint: "Without one, the grid gets a random one.", Attributes: templ.Attributes{"maxlength": "64", "autocomplete": "off"},
 		}).Render(ctx, templ_7745c5c3_Buffer)
 		if templ_7745c5c3_Err != nil {
 			return templ_7745c5c3_Err

@@ -117,8 +117,6 @@ func picture(d *GridDocument) string {
 		}
 		parts = append(parts, r.ID+" "+standing(r))
 	}
-	return fmt.Sprintf("%d by %d fields, north is up. %s. %s.", d.Width, d.Height,
-		upper(count(len(d.Obstacles), "obstacle")), upper(cmp.Or(strings.Join(parts, "; "), "no rover has landed")))
+	return fmt.Sprintf("%d by %d fields, north is up, with %s. Rovers: %s.", d.Width, d.Height,
+		count(len(d.Obstacles), "obstacle"), cmp.Or(strings.Join(parts, "; "), "none"))
 }
-
-func upper(text string) string { return strings.ToUpper(text[:1]) + text[1:] }

@@ -152,26 +152,27 @@ const ins = "path query header cookie"
 
 // body returns what is said of a body, nil when nothing is.
 func (s *schemas) body(content map[string]*huma.MediaType) *apiBody {
-	for _, contentType := range slices.Sorted(maps.Keys(content)) {
-		media := content[contentType]
-		if media.Schema == nil {
-			return &apiBody{ContentType: contentType}
-		}
-		example := s.example(media.Schema, 0)
-		if media.Example != nil {
-			example = media.Example
-		}
-		for _, name := range slices.Sorted(maps.Keys(media.Examples)) {
-			example = media.Examples[name].Value
-			break
-		}
-		text, err := json.MarshalIndent(example, "", "  ")
-		if err != nil {
-			text = nil
-		}
-		return &apiBody{ContentType: contentType, Type: s.name(media.Schema), Fields: s.fields("", media.Schema, nil), Example: string(text)}
+	types := slices.Sorted(maps.Keys(content))
+	if len(types) == 0 {
+		return nil
 	}
-	return nil
+	contentType := types[0]
+	media := content[contentType]
+	if media.Schema == nil {
+		return &apiBody{ContentType: contentType}
+	}
+	example := s.example(media.Schema, 0)
+	if media.Example != nil {
+		example = media.Example
+	}
+	if names := slices.Sorted(maps.Keys(media.Examples)); len(names) > 0 {
+		example = media.Examples[names[0]].Value
+	}
+	text, err := json.MarshalIndent(example, "", "  ")
+	if err != nil {
+		text = nil
+	}
+	return &apiBody{ContentType: contentType, Type: s.name(media.Schema), Fields: s.fields("", media.Schema, nil), Example: string(text)}
 }
 
 // compact puts JSON on one line.

@@ -73,7 +73,9 @@ type Failure struct {
 // not for visitors. A refusal for one of the reasons that mean "there is no such
 // thing" is a 404.
 func Explain(err error, notFound ...string) Failure {
-	err = api.Error(err, notFound...)
+	if _, ok := errors.AsType[huma.StatusError](err); !ok {
+		err = api.Error(err, notFound...)
+	}
 	f := Failure{Status: http.StatusInternalServerError}
 	var model *huma.ErrorModel
 	if problem, ok := errors.AsType[*api.Problem](err); ok {
@@ -113,8 +115,5 @@ func Explain(err error, notFound ...string) Failure {
 // Problem answers with the page of an error.
 func (s *Site) Problem(w http.ResponseWriter, r *http.Request, err error, notFound ...string) {
 	f := Explain(err, notFound...)
-	if f.Status >= http.StatusInternalServerError && f.Status != http.StatusServiceUnavailable {
-		s.logger.Error("web: a request failed", "method", r.Method, "path", r.URL.Path, "error", err)
-	}
 	s.Render(w, r, f.Status, Page{Title: f.Title, Path: r.URL.Path}, problemPage(f))
 }

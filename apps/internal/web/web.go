@@ -92,7 +92,7 @@ func (s *Site) start(w http.ResponseWriter, r *http.Request) {
 			s.logger.Warn("web: the start page has no figures", "error", err)
 		}
 	}
-	page := Page{Title: "Start", Path: "/", Scripts: []string{"start.js"}}
+	page := Page{Title: "Start", Path: "/", Scripts: []string{"start.js"}, Styles: []string{"start.css"}}
 	s.Render(w, r, http.StatusOK, page, s.startPage(status))
 }
 

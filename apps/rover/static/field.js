@@ -14,12 +14,6 @@ const svg = (name, attributes) => {
   return element;
 };
 
-const color = (id) => {
-  let sum = 0;
-  for (const c of id) sum = (sum * 31 + c.codePointAt(0)) % 9973;
-  return `color-${sum % 6}`;
-};
-
 const label = (id) => {
   const runes = Array.from(id);
   return runes.length > 10 ? `${runes.slice(0, 9).join("")}…` : id;
@@ -32,6 +26,7 @@ export class Field {
   #trails;
   #still = matchMedia("(prefers-reduced-motion: reduce)");
   #height = 0;
+  #width = 0;
   #marks = new Map(); // by rover: {group, arrow, trail, title, steps, at, busy}
   #scheduled = false;
   #grid = null;
@@ -55,6 +50,7 @@ export class Field {
   show(grid) {
     this.#grid = grid;
     this.#height = grid.height;
+    this.#width = grid.width;
     const ids = new Set(grid.rovers.map((r) => r.id));
     for (const element of [...this.#rovers.children]) if (!ids.has(element.dataset.rover)) element.remove();
     for (const [id, mark] of this.#marks) {
@@ -152,20 +148,21 @@ export class Field {
     const center = (p) => [p.x * side + side / 2, (this.#height - 1 - p.y) * side + side / 2];
     const [x, y] = center(rover);
     const points = rover.path.map((p) => center(p).join()).join(" ");
-    return { x, y, angle, points, blocked: Boolean(rover.blocked) };
+    return { x, y, angle, points, blocked: Boolean(rover.blocked), west: rover.x < 2, east: rover.x >= this.#width - 2 };
   }
 
   #mark(rover) {
     let mark = this.#marks.get(rover.id);
     if (mark) return mark;
     for (const element of this.#rovers.children) if (element.dataset.rover === rover.id) element.remove();
-    const group = svg("g", { class: `rover ${color(rover.id)}`, "data-rover": rover.id });
+    const color = `color-${this.#grid.rovers.indexOf(rover) % 6}`;
+    const group = svg("g", { class: `rover ${color}`, "data-rover": rover.id });
     const title = svg("title", {});
     const arrow = svg("path", { class: "arrow", d: "M0-8 6.5 6.5 0 3.2-6.5 6.5Z" });
     const name = svg("text", { class: "name", y: -10 });
     name.textContent = label(rover.id);
     group.append(title, svg("circle", { class: "halo", r: 9.5 }), arrow, name);
-    const trail = svg("polyline", { class: `trail ${color(rover.id)}` });
+    const trail = svg("polyline", { class: `trail ${color}` });
     this.#rovers.append(group);
     this.#trails.append(trail);
     mark = { group, arrow, trail, title, steps: [], at: null, busy: false, running: null };
@@ -179,6 +176,8 @@ export class Field {
     mark.arrow.setAttribute("transform", `rotate(${pose.angle})`);
     mark.trail.setAttribute("points", pose.points);
     mark.group.classList.toggle("blocked", pose.blocked);
+    mark.group.classList.toggle("at-west", pose.west);
+    mark.group.classList.toggle("at-east", pose.east && !pose.west);
     mark.at = pose;
   }
 

@@ -3,12 +3,13 @@
 
 import { get, post } from "../call.js";
 import { connect } from "../live.js";
+import { tell } from "../notice.js";
 import { localize, show as showTime } from "../time.js";
 import { Driver } from "./driver.js";
 import { Events } from "./events.js";
 import { Field } from "./field.js";
 import { apply } from "./model.js";
-import { standing, summary } from "./words.js";
+import { count, standing, summary } from "./words.js";
 
 const page = document.querySelector("[data-page]");
 const part = (name) => page.querySelector(`[data-${name}]`);
@@ -26,27 +27,13 @@ const landForm = part("land");
 let now = null;
 let past = null;
 let loading = null; // what is to come of the past
+let pause = null; // between a move of the slider and the journey
 
 // What is said
 
 function say(text, kind = "") {
   said.textContent = text;
   said.dataset.kind = kind;
-}
-
-/** Tell shows in a form why the server did not do it, or that all is well. */
-function tell(form, error) {
-  const place = form.querySelector("[data-failure]");
-  place.replaceChildren();
-  if (!error) return;
-  const notice = document.createElement("div");
-  notice.className = "notice error";
-  notice.setAttribute("role", "alert");
-  const title = document.createElement("strong");
-  title.textContent = error.status === 409 ? "Refused" : "Not done";
-  const details = (error.errors ?? []).map((e) => `${e.location.replace(/^body\./, "")}: ${e.message}`).join("; ");
-  notice.append(title, details ? `${error.message}: ${details}` : error.message);
-  place.append(notice);
 }
 
 // Live
@@ -63,6 +50,7 @@ live.subscribe(topic, {
     if (first && wanted > 0 && wanted < grid.version) travel(wanted);
     if (!past) field.show(grid);
     refresh();
+    if (first) field.reveal(rovers.value, scene);
   },
   change(event) {
     if (!now) return;
@@ -97,18 +85,25 @@ function refreshSoon() {
 function refresh() {
   const shown = past ?? now;
   slider.max = now.version;
-  if (!loading) slider.value = shown.version;
+  if (!loading && !pause) slider.value = shown.version; // unless somebody moves it
   slider.setAttribute("aria-valuetext", `version ${shown.version} of ${now.version}`);
   part("latest").textContent = now.version;
   part("shown").textContent = slider.value;
   showTime(part("when").querySelector("time"), shown.updated);
   page.classList.toggle("in-past", past !== null);
+  page.querySelector("[data-travel] [data-by='-1']").setAttribute("aria-disabled", String(shown.version <= 1));
+  page.querySelector("[data-travel] [data-by='1']").setAttribute("aria-disabled", String(past === null));
   part("now").classList.toggle("is-now", past === null);
   const note = part("past");
   const text = past ? `This is the past: version ${past.version}. The grid goes on meanwhile.` : "";
   if (note.textContent.trim() !== text) note.textContent = text;
   events.mark(past?.version);
 
+  document.querySelector("[data-size]").textContent = [
+    `${now.width} by ${now.height} fields`,
+    count(now.obstacles.length, "obstacle"),
+    count(now.rovers.length, "rover"),
+  ].join(", ");
   const known = new Set(Array.from(rovers.options, (o) => o.value));
   for (const rover of now.rovers) if (!known.has(rover.id)) rovers.add(new Option(rover.id, rover.id));
   part("with-rovers").hidden = now.rovers.length === 0;
@@ -299,12 +294,15 @@ function remember(query) {
   history.replaceState(null, "", location.pathname + query);
 }
 
-let pause = null;
 slider.addEventListener("input", () => {
   if (!now) return;
   part("shown").textContent = slider.value;
+  const version = slider.valueAsNumber;
   clearTimeout(pause);
-  pause = setTimeout(() => travel(slider.valueAsNumber), 40);
+  pause = setTimeout(() => {
+    pause = null;
+    travel(version);
+  }, 40);
 });
 part("travel").addEventListener("submit", (event) => event.preventDefault());
 for (const link of page.querySelectorAll("[data-travel] [data-by]")) {

@@ -2,6 +2,7 @@
 
 import { post } from "../call.js";
 import { connect } from "../live.js";
+import { tell } from "../notice.js";
 import { localize, show as showTime } from "../time.js";
 import { count } from "./words.js";
 
@@ -58,15 +59,13 @@ if (section.hasAttribute("data-grids")) {
 
 const form = document.querySelector("[data-create]");
 
-class Wrong extends Error {}
-
 function points(input) {
   return input
     .split(/\s+/)
     .filter(Boolean)
     .map((word) => {
       const match = /^([+-]?\d+),([+-]?\d+)[;,]*$/.exec(word);
-      if (!match) throw new Wrong(`“${word}” is not a field; fields are like 3,4 with spaces between them.`);
+      if (!match) throw new Error(`“${word}” is not a field; fields are like 3,4 with spaces between them.`);
       return { x: Number(match[1]), y: Number(match[2]) };
     });
 }
@@ -87,19 +86,8 @@ form.addEventListener("submit", async (event) => {
     const answer = await post("/api/rover/grids", body, elements.key.value);
     location.href = `/rover/${encodeURIComponent(answer.grid)}?after=${answer.position}`;
   } catch (error) {
-    tell(error);
+    tell(form, error);
   } finally {
     button.disabled = false;
   }
 });
-
-function tell(error) {
-  const notice = document.createElement("div");
-  notice.className = "notice error";
-  notice.setAttribute("role", "alert");
-  const title = document.createElement("strong");
-  title.textContent = error.status === 409 ? "Refused" : "Not done";
-  const details = (error.errors ?? []).map((e) => `${e.location.replace(/^body\./, "")}: ${e.message}`).join("; ");
-  notice.append(title, details ? `${error.message}: ${details}` : error.message);
-  form.querySelector("[data-failure]").replaceChildren(notice);
-}

@@ -12,6 +12,7 @@ export function apply(grid, event) {
   if (event.version !== grid.version + 1) throw new Error(`version ${event.version} does not follow ${grid.version}`);
   const { type, data } = event;
   grid.version = event.version;
+  grid.position = event.position;
   grid.updated = event.time;
   if (type === "RoverLanded") {
     const { rover: id, x, y, heading } = data;

@@ -51,9 +51,8 @@ export function standing(rover) {
 
 /** Picture says what the drawing of a grid shows. */
 export function picture(grid) {
-  const upper = (text) => text[0].toUpperCase() + text.slice(1);
   const rovers = grid.rovers.slice(0, 20).map((r) => `${r.id} ${standing(r)}`);
   if (grid.rovers.length > 20) rovers.push(`and ${grid.rovers.length - 20} more`);
-  const text = rovers.join("; ") || "no rover has landed";
-  return `${grid.width} by ${grid.height} fields, north is up. ${upper(count(grid.obstacles.length, "obstacle"))}. ${upper(text)}.`;
+  const obstacles = count(grid.obstacles.length, "obstacle");
+  return `${grid.width} by ${grid.height} fields, north is up, with ${obstacles}. Rovers: ${rovers.join("; ") || "none"}.`;
 }
