@@ -167,11 +167,13 @@ func (in *intake) save(ctx context.Context, lines []jsonl.Line) error {
 		}
 	}
 	position, err := in.store.SaveEvents(ctx, events...)
-	if err != nil {
+	// Nobody else saves meanwhile, so what comes behind the last event is new. The store
+	// compares bytes, and data that is only written otherwise is the same here.
+	duplicate, ok := errors.AsType[*aether.DuplicateError](err)
+	repeated := err == nil && position <= in.last || ok && duplicate.Tried == duplicate.Version
+	if err != nil && !repeated {
 		return err
 	}
-	// Nobody else saves meanwhile, so what comes behind the last event is new.
-	repeated := position <= in.last
 	if repeated {
 		if events, err = compare(ctx, in.store, lines, events); err != nil {
 			return err
