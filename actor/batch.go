@@ -5,12 +5,12 @@ import (
 	"context"
 	"errors"
 	"math/rand/v2"
-	"runtime/debug"
 	"slices"
 	"strings"
 	"time"
 
 	"github.com/aether-es/aether"
+	"github.com/aether-es/aether/internal/backoff"
 )
 
 // batch is the events of some commands of one actor, to be saved at once.
@@ -157,9 +157,9 @@ func (h *Host[S, C, E]) checkSeen(ctx context.Context, c *cell[S, C, E], b *batc
 			if err != nil {
 				return loadError(c.id, err)
 			}
-			value, err := h.decider.Events.Decode(e)
+			value, err := h.decode(e)
 			if err != nil {
-				return loadError(c.id, err)
+				return err
 			}
 			add(e, value)
 			if e.Version == c.version {
@@ -251,7 +251,7 @@ func (h *Host[S, C, E]) save(ctx context.Context, c *cell[S, C, E], b *batch[S, 
 	}
 	if attempts > 1 {
 		// Others are at it too: whoever waits a random time meets fewer of them.
-		_ = wait(ctx, rand.N(min(100*time.Microsecond<<min(attempts, 10), 20*time.Millisecond)))
+		_ = backoff.Wait(ctx, rand.N(min(100*time.Microsecond<<min(attempts, 10), 20*time.Millisecond))) // ctx does not end
 	}
 	return again
 }
@@ -347,9 +347,9 @@ func (h *Host[S, C, E]) firstResult(ctx context.Context, actorID, commandID stri
 		if e.ID != EventID(commandID, len(result.Events)) {
 			break
 		}
-		value, err := h.decider.Events.Decode(e)
+		value, err := h.decode(e)
 		if err != nil {
-			return Result[E]{}, loadError(actorID, err)
+			return Result[E]{}, err
 		}
 		result.Events = append(result.Events, value)
 		result.Version, result.Position = e.Version, e.Position
@@ -365,35 +365,4 @@ func (r *request[S, C, E]) answer(err error) {
 	}
 	r.result, r.err = Result[E]{}, err
 	close(r.done)
-}
-
-// caught turns a panic of the decider into an error.
-func caught(actorID string, err *error) {
-	if value := recover(); value != nil {
-		*err = &PanicError{ActorID: actorID, Value: value, Stack: debug.Stack()}
-	}
-}
-
-func (h *Host[S, C, E]) encode(actorID string, value E) (e aether.Event, err error) {
-	defer caught(actorID, &err)
-	return h.decider.Events.Encode(value)
-}
-
-func (h *Host[S, C, E]) callDecide(c *cell[S, C, E], command C) (events []E, err error) {
-	defer caught(c.id, &err)
-	return h.decider.Decide(c.state, command)
-}
-
-func callEvolve[S, C, E any](d *Decider[S, C, E], c *cell[S, C, E], events []E) (err error) {
-	defer caught(c.id, &err)
-	for _, e := range events {
-		c.state = d.Evolve(c.state, e)
-	}
-	return nil
-}
-
-func (h *Host[S, C, E]) look(c *cell[S, C, E], r *request[S, C, E]) (err error) {
-	defer caught(c.id, &err)
-	r.look(c.state, c.version)
-	return nil
 }

@@ -6,11 +6,11 @@ import (
 	"context"
 	"errors"
 	"log/slog"
-	"math/rand/v2"
 	"sync"
 	"time"
 
 	"github.com/aether-es/aether"
+	"github.com/aether-es/aether/internal/backoff"
 	"github.com/aether-es/aether/schema"
 )
 
@@ -151,7 +151,7 @@ func (h *Host[S, C, E]) Record(ctx context.Context, actorID string, fact C, opti
 	o.At = nil
 	o.CommandID = cmp.Or(o.CommandID, aether.NewID())
 	unknown := false // an attempt may have landed
-	for pause := time.Millisecond; ; pause = min(2*pause, time.Second) {
+	for failed := 1; ; failed++ {
 		r, err := h.newRequest(&o)
 		if err != nil {
 			return Result[E]{}, err
@@ -165,10 +165,10 @@ func (h *Host[S, C, E]) Record(ctx context.Context, actorID string, fact C, opti
 		unknown = unknown || lost
 		refused := answered && r.refused
 		if !refused && !final(err) && ctx.Err() == nil {
-			if pause >= time.Second {
+			if failed > 10 { // some seconds
 				h.options.Logger.Warn("actor: a fact is not recorded yet", "actor", actorID, "command", o.CommandID, "error", err)
 			}
-			if wait(ctx, pause/2+rand.N(pause/2)) == nil {
+			if backoff.Wait(ctx, backoff.After(failed, time.Millisecond, time.Second)) == nil {
 				continue
 			}
 		}
@@ -218,16 +218,4 @@ func (h *Host[S, C, E]) Close() error {
 		return aether.ErrClosed
 	}
 	return nil
-}
-
-// wait waits for a time.
-func wait(ctx context.Context, pause time.Duration) error {
-	timer := time.NewTimer(pause)
-	defer timer.Stop()
-	select {
-	case <-timer.C:
-		return nil
-	case <-ctx.Done():
-		return ctx.Err()
-	}
 }

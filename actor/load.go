@@ -49,11 +49,11 @@ func (h *Host[S, C, E]) follow(ctx context.Context, c *cell[S, C, E]) error {
 
 // apply applies one event of the store.
 func (h *Host[S, C, E]) apply(c *cell[S, C, E], e aether.Event) error {
-	value, err := h.decider.Events.Decode(e)
-	if err == nil {
-		err = callEvolve(&h.decider, c, []E{value})
-	}
+	value, err := h.decode(e)
 	if err != nil {
+		return err
+	}
+	if err := callEvolve(&h.decider, c, []E{value}); err != nil {
 		return loadError(c.id, err)
 	}
 	c.version, c.position, c.lastID = e.Version, e.Position, e.ID

@@ -5,9 +5,9 @@ import (
 	"errors"
 	"fmt"
 	"iter"
-	"time"
 
 	"github.com/aether-es/aether"
+	"github.com/aether-es/aether/internal/backoff"
 )
 
 // catchUpPasses bounds how often the log's end is looked for anew, since it may
@@ -122,12 +122,8 @@ func (s *Scheduler) persist(ctx context.Context, read func() error) error {
 		failed++
 		wait := s.backoff(failed)
 		s.logger.Error("deadline: the log cannot be read; it is tried again", "after", s.position, "failed", failed, "wait", wait, "error", err)
-		timer := time.NewTimer(wait)
-		select {
-		case <-timer.C:
-		case <-ctx.Done():
-			timer.Stop()
-			return ctx.Err()
+		if err := backoff.Wait(ctx, wait); err != nil {
+			return err
 		}
 	}
 }

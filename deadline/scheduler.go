@@ -4,11 +4,11 @@ import (
 	"context"
 	"errors"
 	"log/slog"
-	"math/rand/v2"
 	"sync"
 	"time"
 
 	"github.com/aether-es/aether"
+	"github.com/aether-es/aether/internal/backoff"
 )
 
 // Options of [New]. The zero value is what most programs want.
@@ -188,12 +188,5 @@ func (s *Scheduler) fail(err error) {
 
 // backoff is how long to wait after a number of failures.
 func (s *Scheduler) backoff(failed int) time.Duration {
-	wait := s.options.MinBackoff
-	for ; failed > 1 && wait <= s.options.MaxBackoff/2; failed-- {
-		wait *= 2
-	}
-	if failed > 1 || wait > s.options.MaxBackoff {
-		wait = s.options.MaxBackoff
-	}
-	return wait - rand.N(wait/2+1)
+	return backoff.After(failed, s.options.MinBackoff, s.options.MaxBackoff)
 }

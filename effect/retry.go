@@ -2,8 +2,9 @@ package effect
 
 import (
 	"cmp"
-	"math/rand/v2"
 	"time"
+
+	"github.com/aether-es/aether/internal/backoff"
 )
 
 // Retry says how often and how long something is tried, and how long it is waited
@@ -34,12 +35,7 @@ func (r Retry) withDefaults(attempts int) Retry {
 
 // wait returns how long to wait after so many failures.
 func (r Retry) wait(failures int) time.Duration {
-	d := r.First
-	for ; failures > 1 && d < r.Longest; failures-- {
-		d *= 2
-	}
-	d = min(d, r.Longest)
-	return d/2 + rand.N(d/2+1)
+	return backoff.After(failures, r.First, r.Longest)
 }
 
 // next returns when to try again, after so many failures of which the first began

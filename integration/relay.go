@@ -7,11 +7,11 @@ import (
 	"errors"
 	"fmt"
 	"log/slog"
-	"math/rand/v2"
 	"sync"
 	"time"
 
 	"github.com/aether-es/aether"
+	"github.com/aether-es/aether/internal/backoff"
 	"github.com/aether-es/aether/internal/logmark"
 )
 
@@ -75,7 +75,8 @@ func (r *Relay) Run(ctx context.Context) error {
 	if err != nil {
 		return err
 	}
-	for pause := time.Millisecond; ; pause = min(2*pause, 10*time.Second) {
+	failed := 0
+	for {
 		from := cursor
 		cursor, err = r.publish(ctx, cursor)
 		r.note(cursor, err)
@@ -85,15 +86,11 @@ func (r *Relay) Run(ctx context.Context) error {
 			return err
 		}
 		if cursor != from {
-			pause = time.Millisecond
+			failed = 0
 		}
+		failed++
 		r.options.Logger.Warn("integration: relay: trying again", "system", r.mapping.System, "namespace", r.namespace, "error", err)
-		timer := time.NewTimer(pause/2 + rand.N(pause/2))
-		select {
-		case <-timer.C:
-		case <-ctx.Done():
-			timer.Stop()
-		}
+		_ = backoff.Wait(ctx, backoff.After(failed, time.Millisecond, 10*time.Second)) // publish notices the end of ctx
 	}
 }
 

@@ -5,12 +5,12 @@ import (
 	"encoding/json"
 	"errors"
 	"fmt"
-	"math/rand/v2"
 	"runtime/debug"
 	"time"
 
 	"github.com/aether-es/aether"
 	"github.com/aether-es/aether/integration"
+	"github.com/aether-es/aether/internal/backoff"
 	"github.com/aether-es/aether/readdb"
 )
 
@@ -44,7 +44,8 @@ func (p *Projector) Run(ctx context.Context) error {
 	p.mu.Unlock()
 	defer p.set(func(*Status) { p.running, p.place = false, nil })
 
-	for pause := time.Millisecond; ; pause = min(2*pause, 10*time.Second) {
+	failed := 0
+	for {
 		before := p.Status().Cursor
 		err := p.project(ctx)
 		switch {
@@ -64,7 +65,7 @@ func (p *Projector) Run(ctx context.Context) error {
 				return err
 			}
 			p.set(func(s *Status) { s.State, s.Error, s.At = CatchingUp, "", nil })
-			pause = time.Millisecond
+			failed = 0
 			continue
 		}
 		if errors.Is(err, errOrder) {
@@ -74,16 +75,12 @@ func (p *Projector) Run(ctx context.Context) error {
 			continue
 		}
 		if p.Status().Cursor != before {
-			pause = time.Millisecond
+			failed = 0
 		}
+		failed++
 		p.options.Logger.Warn("projection: trying again", "error", err)
 		p.set(func(s *Status) { s.Error = err.Error() })
-		timer := time.NewTimer(pause/2 + rand.N(pause/2))
-		select {
-		case <-timer.C:
-		case <-ctx.Done():
-			timer.Stop()
-		}
+		_ = backoff.Wait(ctx, backoff.After(failed, time.Millisecond, 10*time.Second)) // project notices the end of ctx
 	}
 }
 
