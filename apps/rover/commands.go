@@ -36,7 +36,7 @@ func (s *Rover) answer(ctx context.Context, r integration.Request) (integration.
 	if err != nil {
 		return integration.Reply{}, &aether.InvalidError{Index: -1, Field: "command", Reason: err.Error()}
 	}
-	d, err := s.do(ctx, gridID(r.Subject), command, &actor.DoOptions{CommandID: r.ID, Metadata: r.Metadata})
+	d, err := s.Do(ctx, gridID(r.Subject), command, &actor.DoOptions{CommandID: r.ID, Metadata: r.Metadata})
 	if err != nil {
 		return integration.Reply{}, err
 	}

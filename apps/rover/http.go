@@ -17,6 +17,7 @@ import (
 // catchUp is how long a query waits at most for what its caller has just done.
 const catchUp = 5 * time.Second
 
+// Create makes a grid; an empty ID stands for a new one.
 func (s *Rover) Create(ctx context.Context, id string, c grid.Create, options *actor.DoOptions) (CommandDocument, error) {
 	if id == "" {
 		// From the command's ID, so that a repetition means the same grid.
@@ -29,20 +30,11 @@ func (s *Rover) Create(ctx context.Context, id string, c grid.Create, options *a
 	if !grid.ValidName(id) {
 		return CommandDocument{}, &aether.InvalidError{Index: -1, Field: "id", Reason: "is not 1 to 64 bytes of printable text without slashes"}
 	}
-	return s.do(ctx, id, c, options)
+	return s.Do(ctx, id, c, options)
 }
 
-// Land puts a rover on a grid.
-func (s *Rover) Land(ctx context.Context, id string, c grid.Land, options *actor.DoOptions) (CommandDocument, error) {
-	return s.do(ctx, id, c, options)
-}
-
-// Move has a rover make moves.
-func (s *Rover) Move(ctx context.Context, id string, c grid.Move, options *actor.DoOptions) (CommandDocument, error) {
-	return s.do(ctx, id, c, options)
-}
-
-func (s *Rover) do(ctx context.Context, id string, command grid.Command, options *actor.DoOptions) (CommandDocument, error) {
+// Do carries out a command on a grid that is there.
+func (s *Rover) Do(ctx context.Context, id string, command grid.Command, options *actor.DoOptions) (CommandDocument, error) {
 	result, err := s.host.Do(ctx, actorID(id), command, options)
 	if err != nil {
 		return CommandDocument{}, err
@@ -121,7 +113,7 @@ func (s *Rover) commandRoutes(to huma.API) {
 				return nil, err
 			}
 			b := &in.Body
-			return answered(s.Land(ctx, in.Grid, grid.Land{Rover: b.ID, Point: grid.Point{X: b.X, Y: b.Y}, Heading: b.Heading}, options))
+			return answered(s.Do(ctx, in.Grid, grid.Land{Rover: b.ID, Point: grid.Point{X: b.X, Y: b.Y}, Heading: b.Heading}, options))
 		})
 	huma.Register(to, operation("move-rover", "/api/rover/grids/{grid}/rovers/{rover}/moves", "Move a rover: one command, which stops before what the rover cannot enter", http.StatusOK),
 		func(ctx context.Context, in *struct {
@@ -136,7 +128,7 @@ func (s *Rover) commandRoutes(to huma.API) {
 			if err != nil {
 				return nil, err
 			}
-			return answered(s.Move(ctx, in.Grid, grid.Move{Rover: in.Rover, Moves: in.Body.Moves}, options))
+			return answered(s.Do(ctx, in.Grid, grid.Move{Rover: in.Rover, Moves: in.Body.Moves}, options))
 		})
 }
 
@@ -174,12 +166,7 @@ func (s *Rover) queryRoutes(to huma.API) {
 			case !in.At.IsZero():
 				d, err = s.GridAt(ctx, in.Grid, in.At)
 			default:
-				if in.After != 0 && in.Version == 0 {
-					if err := s.wait(ctx, in.After); err != nil {
-						return nil, err
-					}
-				}
-				d, err = s.Grid(ctx, in.Grid, in.Version)
+				d, err = s.Grid(ctx, in.Grid, in.Version, in.After)
 			}
 			return &gridOutput{api.ETag(d.Version), d}, queryError(err)
 		})
@@ -192,16 +179,6 @@ func (s *Rover) queryRoutes(to huma.API) {
 			page, err := s.Events(ctx, in.Grid, in.Before, in.Limit)
 			return &struct{ Body EventPage }{page}, queryError(err)
 		})
-}
-
-// wait lets a query see what its caller has done.
-func (s *Rover) wait(ctx context.Context, position aether.Position) error {
-	ctx, cancel := context.WithTimeout(ctx, catchUp)
-	defer cancel()
-	if err := s.projector.Wait(ctx, position); err != nil {
-		return huma.Error503ServiceUnavailable("the read model has not come that far yet; try again")
-	}
-	return nil
 }
 
 func queryError(err error) error { return api.Error(err, grid.NoGrid) }

@@ -1,7 +1,6 @@
 package rover
 
 import (
-	"context"
 	"embed"
 	"fmt"
 	"io/fs"
@@ -30,34 +29,14 @@ func System() web.System {
 	}
 }
 
-// pagesBackend is what the pages ask and command. Errors are those of hosts or of
-// package api; a grid that is not there is a refusal for grid.NoGrid or a problem
-// with status 404.
-type pagesBackend interface {
-	List(ctx context.Context, cursor string, limit int) (SummaryPage, error)
-
-	// Grid returns a grid as of a version, of the newest for 0. It waits until the
-	// position after is applied.
-	Grid(ctx context.Context, id string, version aether.Version, after aether.Position) (GridDocument, error)
-
-	// Events returns events before a version, the newest first; from the newest for 0.
-	Events(ctx context.Context, id string, before aether.Version, limit int) (EventPage, error)
-
-	// The key names the command: the same key again has no further effect. Create
-	// chooses an ID if it is given none.
-	Create(ctx context.Context, key, id string, command grid.Create) (CommandDocument, error)
-	Land(ctx context.Context, key, id string, command grid.Land) (CommandDocument, error)
-	Move(ctx context.Context, key, id string, command grid.Move) (CommandDocument, error)
-}
-
 // pages are the pages of the system.
 type pages struct {
-	site    *web.Site
-	backend pagesBackend
+	site   *web.Site
+	rovers *Rover
 }
 
-func newPages(site *web.Site, backend pagesBackend) *pages {
-	return &pages{site: site, backend: backend}
+func newPages(site *web.Site, rovers *Rover) *pages {
+	return &pages{site: site, rovers: rovers}
 }
 
 func (p *pages) register(mux *http.ServeMux) {
@@ -83,7 +62,7 @@ func (p *pages) list(w http.ResponseWriter, r *http.Request) {
 
 func (p *pages) showList(w http.ResponseWriter, r *http.Request, status int, create form) {
 	cursor := r.URL.Query().Get("cursor")
-	grids, err := p.backend.List(r.Context(), cursor, gridsOnPage)
+	grids, err := p.rovers.List(r.Context(), cursor, gridsOnPage)
 	if err != nil {
 		p.site.Problem(w, r, err, grid.NoGrid)
 		return
@@ -99,7 +78,7 @@ func (p *pages) create(w http.ResponseWriter, r *http.Request) {
 		p.showList(w, r, http.StatusUnprocessableEntity, f)
 		return
 	}
-	result, err := p.backend.Create(r.Context(), f.Key, f.Values["id"], command)
+	result, err := p.rovers.Create(r.Context(), f.Values["id"], command, f.command())
 	if err != nil {
 		p.showList(w, r, f.fail(err), f)
 		return
@@ -134,20 +113,20 @@ func (p *pages) showGrid(w http.ResponseWriter, r *http.Request, status int, g g
 	version, _ := strconv.ParseUint(query.Get("version"), 10, 63)
 	before, _ := strconv.ParseUint(query.Get("before"), 10, 63)
 
-	d, err := p.backend.Grid(ctx, id, 0, aether.Position(after))
+	d, err := p.rovers.Grid(ctx, id, 0, aether.Position(after))
 	if err != nil {
 		p.site.Problem(w, r, err, grid.NoGrid)
 		return
 	}
 	g.latest = d.Version
 	if version > 0 && aether.Version(version) < d.Version {
-		if d, err = p.backend.Grid(ctx, id, aether.Version(version), 0); err != nil {
+		if d, err = p.rovers.Grid(ctx, id, aether.Version(version), 0); err != nil {
 			p.site.Problem(w, r, err, grid.NoGrid)
 			return
 		}
 	}
 	g.drawing = drawing{&d}
-	if g.events, err = p.backend.Events(ctx, id, aether.Version(before), eventsOnPage); err != nil {
+	if g.events, err = p.rovers.Events(ctx, id, aether.Version(before), eventsOnPage); err != nil {
 		p.site.Problem(w, r, err, grid.NoGrid)
 		return
 	}
@@ -170,7 +149,7 @@ func (p *pages) land(w http.ResponseWriter, r *http.Request) {
 		show(http.StatusUnprocessableEntity)
 		return
 	}
-	result, err := p.backend.Land(r.Context(), f.Key, r.PathValue("grid"), command)
+	result, err := p.rovers.Do(r.Context(), r.PathValue("grid"), command, f.command())
 	if err != nil {
 		show(f.fail(err))
 		return
@@ -191,7 +170,7 @@ func (p *pages) move(w http.ResponseWriter, r *http.Request) {
 		show(http.StatusUnprocessableEntity)
 		return
 	}
-	result, err := p.backend.Move(r.Context(), f.Key, r.PathValue("grid"), command)
+	result, err := p.rovers.Do(r.Context(), r.PathValue("grid"), command, f.command())
 	if err != nil {
 		show(f.fail(err))
 		return

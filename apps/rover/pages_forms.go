@@ -7,6 +7,7 @@ import (
 	"strconv"
 	"strings"
 
+	"github.com/aether-es/aether/actor"
 	"github.com/aether-es/aether/apps/internal/web"
 	"github.com/aether-es/aether/apps/rover/grid"
 )
@@ -33,6 +34,9 @@ func newForm(values ...string) form {
 	}
 	return f
 }
+
+// command names the command that the form is.
+func (f *form) command() *actor.DoOptions { return &actor.DoOptions{CommandID: f.Key} }
 
 // readForm returns the form of a request.
 func readForm(w http.ResponseWriter, r *http.Request, names ...string) form {

@@ -8,6 +8,7 @@ import (
 	"github.com/aether-es/aether"
 	"github.com/aether-es/aether/apps/rover/grid"
 	"github.com/aether-es/aether/readdb"
+	"github.com/danielgtaylor/huma/v2"
 )
 
 // errNoGrid says that there is no such grid, or was none at that time.
@@ -26,11 +27,16 @@ func list(from readdb.Reader, cursor string, limit int) (SummaryPage, error) {
 	return SummaryPage{Grids: append([]Summary{}, page.Documents...), Next: page.Next}, nil
 }
 
-// Grid returns a grid as the read model has it, or, of a version other than 0, as it
-// was then.
-func (s *Rover) Grid(ctx context.Context, id string, version aether.Version) (GridDocument, error) {
+// Grid returns a grid as it was at a version, or, for 0, as the read model has it; that
+// waits until what happened at the position after is in it.
+func (s *Rover) Grid(ctx context.Context, id string, version aether.Version, after aether.Position) (GridDocument, error) {
 	if version != 0 {
 		return s.replay(ctx, id, func(e aether.Event) bool { return e.Version <= version })
+	}
+	if after != 0 {
+		if err := s.awaitPosition(ctx, after); err != nil {
+			return GridDocument{}, err
+		}
 	}
 	d, found, err := grids.Get(s.projector.Space(), id)
 	if err == nil && !found {
@@ -99,4 +105,14 @@ func (s *Rover) Events(ctx context.Context, id string, before aether.Version, li
 	slices.Reverse(page.Events)
 	page.More = first > 0
 	return page, nil
+}
+
+// awaitPosition lets a query see what its caller has done.
+func (s *Rover) awaitPosition(ctx context.Context, position aether.Position) error {
+	ctx, cancel := context.WithTimeout(ctx, catchUp)
+	defer cancel()
+	if err := s.projector.Wait(ctx, position); err != nil {
+		return huma.Error503ServiceUnavailable("the read model has not come that far yet; try again")
+	}
+	return nil
 }

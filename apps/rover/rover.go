@@ -80,7 +80,7 @@ func (s *Rover) Register(to *server.Server) {
 	to.Topic(grid.Kind, s.gridTopic)
 	to.Topic("grids", s.listTopic)
 	s.routes(to.API)
-	newPages(to.Site, backend{s}).register(to.Mux)
+	newPages(to.Site, s).register(to.Mux)
 }
 
 // Run publishes what happens, applies it, and takes commands from the bus.
@@ -154,7 +154,7 @@ func (s *Rover) publish(events []integration.Event) {
 }
 
 func (s *Rover) gridTopic(ctx context.Context, id string) (live.Document, error) {
-	d, err := s.Grid(ctx, id, 0)
+	d, err := s.Grid(ctx, id, 0, 0)
 	if errors.Is(err, errNoGrid) {
 		return live.Document{}, live.ErrNoTopic
 	}
@@ -181,32 +181,4 @@ func document(position uint64, d any, err error) (live.Document, error) {
 	}
 	data, err := json.Marshal(d)
 	return live.Document{Position: position, Data: data}, err
-}
-
-// backend is the system as its pages use it.
-type backend struct{ *Rover }
-
-// Grid waits for what the visitor has just done.
-func (b backend) Grid(ctx context.Context, id string, version aether.Version, after aether.Position) (GridDocument, error) {
-	if after != 0 && version == 0 {
-		if err := b.wait(ctx, after); err != nil {
-			return GridDocument{}, err
-		}
-	}
-	return b.Rover.Grid(ctx, id, version)
-}
-
-// Create is that of the system, with the key of a form.
-func (b backend) Create(ctx context.Context, key, id string, c grid.Create) (CommandDocument, error) {
-	return b.Rover.Create(ctx, id, c, &actor.DoOptions{CommandID: key})
-}
-
-// Land is that of the system, with the key of a form.
-func (b backend) Land(ctx context.Context, key, id string, c grid.Land) (CommandDocument, error) {
-	return b.Rover.Land(ctx, id, c, &actor.DoOptions{CommandID: key})
-}
-
-// Move is that of the system, with the key of a form.
-func (b backend) Move(ctx context.Context, key, id string, c grid.Move) (CommandDocument, error) {
-	return b.Rover.Move(ctx, id, c, &actor.DoOptions{CommandID: key})
 }

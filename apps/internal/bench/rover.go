@@ -103,7 +103,7 @@ func commandToDocument(ctx context.Context, o *Options, system *rover.Rover) (Re
 		id := fmt.Sprint("bench-", i)
 		_, err := system.Create(ctx, id, grid.Create{Width: 50, Height: 50}, nil)
 		if err == nil {
-			_, err = system.Land(ctx, id, grid.Land{Rover: "r", Heading: grid.North}, nil)
+			_, err = system.Do(ctx, id, grid.Land{Rover: "r", Heading: grid.North}, nil)
 		}
 		return err
 	}); err != nil {
@@ -121,7 +121,7 @@ func commandToDocument(ctx context.Context, o *Options, system *rover.Rover) (Re
 			due := start.Add(time.Duration(c) * each / roverCallers)
 			for ; time.Since(start) < o.Duration && errs[c] == nil; due = due.Add(each) {
 				time.Sleep(time.Until(due))
-				d, err := system.Move(ctx, fmt.Sprint("bench-", c%roverGrids), grid.Move{Rover: "r", Moves: "L"}, nil)
+				d, err := system.Do(ctx, fmt.Sprint("bench-", c%roverGrids), grid.Move{Rover: "r", Moves: "L"}, nil)
 				answered := time.Now()
 				if err == nil {
 					err = system.Wait(ctx, d.Position)
@@ -173,7 +173,7 @@ func roverRebuild(ctx context.Context, o *Options, store aether.EventStore, fold
 		}
 		defer system.Close()
 		if err := callTogether(roverGrids, func(i int) error {
-			_, err := system.Land(ctx, fmt.Sprint("bench-", i), grid.Land{Rover: "s", Point: grid.Point{X: 10, Y: 10}, Heading: grid.North}, nil)
+			_, err := system.Do(ctx, fmt.Sprint("bench-", i), grid.Land{Rover: "s", Point: grid.Point{X: 10, Y: 10}, Heading: grid.North}, nil)
 			return err
 		}); err != nil {
 			return err
@@ -182,7 +182,7 @@ func roverRebuild(ctx context.Context, o *Options, store aether.EventStore, fold
 		moves := strings.Repeat("FRLB", movesEachCommand/4)
 		for n := range rebuildEvents / movesEachCommand / roverGrids {
 			if err := callTogether(roverGrids, func(i int) error {
-				_, err := system.Move(ctx, fmt.Sprint("bench-", i), grid.Move{Rover: "s", Moves: moves}, nil)
+				_, err := system.Do(ctx, fmt.Sprint("bench-", i), grid.Move{Rover: "s", Moves: moves}, nil)
 				return err
 			}); err != nil {
 				return fmt.Errorf("round %d: %w", n, err)
