@@ -108,6 +108,20 @@ func (p *program) open(ctx context.Context) (*filestore.Store, error) {
 	}
 }
 
+// withStore opens the store for saving, and closes it.
+func (p *program) withStore(ctx context.Context, use func(store aether.EventStore) error) (err error) {
+	engine, err := p.open(ctx)
+	if err != nil {
+		return p.explainOpen(err)
+	}
+	defer func() { err = errors.Join(err, engine.Close()) }()
+	store, err := engine.Namespace(ctx, p.namespace)
+	if err != nil {
+		return err
+	}
+	return use(store)
+}
+
 // readFrom opens the store for reading.
 //
 // All commands that read do it without the lock, read and streams too, although

@@ -8,6 +8,7 @@ import (
 	"path/filepath"
 	"time"
 
+	"github.com/aether-es/aether"
 	roversystem "github.com/aether-es/aether/apps/rover"
 	"github.com/aether-es/aether/filestore"
 	filereaddb "github.com/aether-es/aether/filestore/readdb"
@@ -31,43 +32,37 @@ runs. A server that runs rebuilds without an interruption:
 	return cmd
 }
 
-func (p *program) rebuild(cmd *cobra.Command) (err error) {
+func (p *program) rebuild(cmd *cobra.Command) error {
 	ctx := cmd.Context()
 	if !p.hasStore(ctx) {
 		return p.explainOpen(filestore.ErrNotFound)
 	}
-	engine, err := p.open(ctx) // whoever has it, has the read DB
-	if err != nil {
-		return p.explainOpen(err)
-	}
-	defer func() { err = errors.Join(err, engine.Close()) }()
-	store, err := engine.Namespace(ctx, p.namespace)
-	if err != nil {
+	// Whoever has the store has the read DB.
+	return p.withStore(ctx, func(store aether.EventStore) (err error) {
+		folder := filepath.Join(p.dir, readDBFolder)
+		if err := filereaddb.Remove(folder); err != nil {
+			return err
+		}
+		logger := slog.New(&warnings{console: p.console, json: p.json})
+		db, err := openReadDB(folder, logger)
+		if err != nil {
+			return err
+		}
+		defer func() { err = errors.Join(err, db.Close()) }()
+		rovers, err := roversystem.New(store, p.namespace, db, nil, nil, logger)
+		if err != nil {
+			return err
+		}
+		defer func() { err = errors.Join(err, rovers.Close()) }()
+		start := time.Now()
+		status, err := rovers.Project(ctx)
+		if err != nil {
+			return err
+		}
+		if p.json {
+			return json.NewEncoder(p.stdout).Encode(status)
+		}
+		_, err = fmt.Fprintf(p.stdout, "%s: made of %d events in %v\n", status.Name, status.Cursor.Sequence, time.Since(start).Round(time.Millisecond))
 		return err
-	}
-	folder := filepath.Join(p.dir, readDBFolder)
-	if err := filereaddb.Remove(folder); err != nil {
-		return err
-	}
-	logger := slog.New(&warnings{console: p.console, json: p.json})
-	db, err := openReadDB(folder, logger)
-	if err != nil {
-		return err
-	}
-	defer func() { err = errors.Join(err, db.Close()) }()
-	rovers, err := roversystem.New(store, p.namespace, db, nil, nil, logger)
-	if err != nil {
-		return err
-	}
-	defer rovers.Close()
-	start := time.Now()
-	status, err := rovers.Project(ctx)
-	if err != nil {
-		return err
-	}
-	if p.json {
-		return json.NewEncoder(p.stdout).Encode(status)
-	}
-	_, err = fmt.Fprintf(p.stdout, "%s: made of %d events in %v\n", status.Name, status.Cursor.Sequence, time.Since(start).Round(time.Millisecond))
-	return err
+	})
 }

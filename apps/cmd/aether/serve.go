@@ -11,6 +11,7 @@ import (
 	"path/filepath"
 	"strings"
 
+	"github.com/aether-es/aether"
 	"github.com/aether-es/aether/apps/internal/server"
 	roversystem "github.com/aether-es/aether/apps/rover"
 	filereaddb "github.com/aether-es/aether/filestore/readdb"
@@ -67,7 +68,7 @@ SIGTERM or Ctrl-C lets the requests under way end, saves, and stops.`,
 
 // serve runs the server until ctx ends. Everything that can be wrong with the input is
 // found before the store is opened.
-func (p *program) serve(ctx context.Context, cmd *cobra.Command, flags *serveFlags) (err error) {
+func (p *program) serve(ctx context.Context, cmd *cobra.Command, flags *serveFlags) error {
 	token, err := readToken(flags.tokenFile)
 	if err != nil {
 		return &usageError{cmd, err}
@@ -82,15 +83,13 @@ func (p *program) serve(ctx context.Context, cmd *cobra.Command, flags *serveFla
 	logger := p.serveLogger(flags.verbose)
 	slog.SetDefault(logger)
 
-	engine, err := p.open(ctx)
-	if err != nil {
-		return p.explainOpen(err)
-	}
-	defer func() { err = errors.Join(err, engine.Close()) }()
-	store, err := engine.Namespace(ctx, p.namespace)
-	if err != nil {
-		return err
-	}
+	return p.withStore(ctx, func(store aether.EventStore) error {
+		return p.serveStore(ctx, flags, store, token, certificates, logger)
+	})
+}
+
+// serveStore runs the server on a store.
+func (p *program) serveStore(ctx context.Context, flags *serveFlags, store aether.EventStore, token string, certificates *tls.Config, logger *slog.Logger) (err error) {
 	db, err := openReadDB(filepath.Join(p.dir, readDBFolder), logger)
 	if err != nil {
 		return err
