@@ -28,7 +28,8 @@ type EventStore interface {
 	// the same events again.
 	//
 	// Errors: [ErrInvalid] when a limit is broken, [ErrDuplicateEvent] when an
-	// actor has an event of that ID at another version, or with other content, [ErrVersionConflict] when
+	// actor has an event of that ID at another version, or, in a save of which all
+	// events are there, with other content, [ErrVersionConflict] when
 	// an actor's latest version is not the one the caller believed; where both of
 	// these apply, ErrDuplicateEvent. After any of the three nothing was written.
 	// After another error, a context error among them, the events may or may not

@@ -1,6 +1,8 @@
 package storetest
 
 import (
+	"bytes"
+	"cmp"
 	"fmt"
 	"maps"
 	"slices"
@@ -86,6 +88,7 @@ func (m *modelStore) save(events []aether.Event) outcome {
 		o       outcome
 		highest aether.Position
 		known   int
+		changed []aether.DuplicateError // of those known, with other content
 		first   = make(map[string]aether.Version)
 	)
 	for i := range events {
@@ -98,6 +101,9 @@ func (m *modelStore) save(events []aether.Event) outcome {
 		case ok && old.Version == e.Version:
 			known++
 			highest = max(highest, old.Position)
+			if old.Type != e.Type || cmp.Or(old.Schema, 1) != cmp.Or(e.Schema, 1) || !bytes.Equal(old.Data, e.Data) {
+				changed = append(changed, aether.DuplicateError{ActorID: e.ActorID, EventID: e.ID, Tried: e.Version, Version: e.Version})
+			}
 		case ok:
 			o.duplicates = append(o.duplicates, aether.DuplicateError{
 				ActorID: e.ActorID, EventID: e.ID, Tried: e.Version, Version: old.Version,
@@ -108,7 +114,9 @@ func (m *modelStore) save(events []aether.Event) outcome {
 		return o
 	}
 	if known == len(events) {
-		o.position = highest
+		if o.duplicates = changed; len(changed) == 0 {
+			o.position = highest
+		}
 		return o
 	}
 	for actorID, tried := range first {
