@@ -1,0 +1,285 @@
+package pool_test
+
+import (
+	"encoding/json"
+	"errors"
+	"fmt"
+	"reflect"
+	"slices"
+	"testing"
+	"time"
+
+	"github.com/aether-es/aether"
+	"github.com/aether-es/aether/apps/tickets/pool"
+	"pgregory.net/rapid"
+)
+
+// books is what somebody finds who reads the events and nothing else.
+type books struct {
+	tickets  map[int]ticket // held or sold
+	stopped  bool
+	captured map[string]int64 // what the provider was told to take, by payment
+	freed    map[string]bool  // and to let go or give back
+}
+
+type ticket struct {
+	claim    int
+	customer string
+	price    int64
+	sold     bool
+}
+
+// read notes an event, and fails where it cannot be true.
+func (b *books) read(t *rapid.T, event pool.Event, capacity int) {
+	switch e := event.(type) {
+	case pool.SalesStopped:
+		b.stopped = true
+	case pool.SalesResumed:
+		b.stopped = false
+	case pool.PoolCancelled:
+		b.stopped = true
+	case pool.TicketClaimed:
+		if _, taken := b.tickets[e.Ticket]; taken || e.Ticket < 1 || e.Ticket > capacity || b.stopped {
+			t.Fatalf("%+v of %d, stopped: %v, taken: %v", e, capacity, b.stopped, taken)
+		}
+		b.tickets[e.Ticket] = ticket{e.Claim, e.Customer, e.Price, false}
+		has := 0
+		for _, other := range b.tickets {
+			if other.customer == e.Customer {
+				has++
+			}
+		}
+		if has > pool.MaxTickets {
+			t.Fatalf("%s has %d tickets", e.Customer, has)
+		}
+	case pool.TicketBought:
+		held := b.tickets[e.Ticket]
+		if held != (ticket{e.Claim, e.Customer, e.Price, false}) || b.stopped {
+			t.Fatalf("%+v, but held is %+v, stopped: %v", e, held, b.stopped)
+		}
+		held.sold = true
+		b.tickets[e.Ticket] = held
+	case pool.ClaimReleased:
+		b.free(t, e.Tickets, e.Claim, false)
+	case pool.OrderRefunded:
+		b.free(t, e.Tickets, e.Claim, true)
+		if e.Payment != "" {
+			b.freed[e.Payment] = true
+		}
+	case pool.PaymentAuthorised:
+		b.captured[e.Payment] += e.Amount
+	case pool.PaymentVoided:
+		b.freed[e.Payment] = true
+	}
+}
+
+func (b *books) free(t *rapid.T, tickets []int, claim int, sold bool) {
+	for _, n := range tickets {
+		if had := b.tickets[n]; had.claim != claim || had.sold != sold {
+			t.Fatalf("ticket %d is given back by claim %d, but it is %+v", n, claim, had)
+		}
+		delete(b.tickets, n)
+	}
+}
+
+// Random histories of a small pool: whatever is commanded in whatever order, the books
+// agree with the pool after every event, and money with tickets in the end.
+func TestHistories(t *testing.T) {
+	rapid.Check(t, func(t *rapid.T) {
+		capacity := rapid.IntRange(1, 8).Draw(t, "capacity")
+		created := created(rapid.SampledFrom([]pool.Payment{pool.Door, pool.Online}).Draw(t, "payment"))
+		created.Capacity = capacity
+		created.Rule.Rise = rapid.Int64Range(-3000, 3000).Draw(t, "rise")
+		if rapid.Bool().Draw(t, "room") {
+			created.Room = &pool.Room{OpensAt: now.Add(time.Minute), PerMinute: rapid.IntRange(1, 100).Draw(t, "per minute")}
+		}
+		p := pool.Evolve(pool.Initial("pool/test"), created)
+		b := &books{map[int]ticket{}, false, map[string]int64{}, map[string]bool{}}
+		clock := now
+		cancelled := false
+		apply := func(events []pool.Event) {
+			for i, event := range events {
+				_, ends := event.(pool.PoolCancelled)
+				cancelled = cancelled || ends
+				p = pool.Evolve(p, event)
+				b.read(t, event, capacity)
+				if ends { // frees what is held without a word for each
+					for n, ticket := range b.tickets {
+						if c := p.Claims[ticket.claim]; c == nil {
+							delete(b.tickets, n)
+						}
+					}
+				}
+				if void, ok := event.(pool.PaymentVoided); ok && cancelled && p.Claims[void.Claim] == nil {
+					for n, ticket := range b.tickets {
+						if ticket.claim == void.Claim {
+							delete(b.tickets, n)
+						}
+					}
+				}
+				if declined, ok := event.(pool.PaymentDeclined); ok && cancelled && p.Claims[declined.Claim] == nil {
+					for n, ticket := range b.tickets {
+						if ticket.claim == declined.Claim {
+							delete(b.tickets, n)
+						}
+					}
+				}
+				sold := 0
+				for _, ticket := range b.tickets {
+					if ticket.sold {
+						sold++
+					}
+				}
+				if p.Sold != sold || p.Held != len(b.tickets)-sold || p.Held+p.Sold+p.Available() != capacity || p.Available() < 0 {
+					t.Fatalf("event %d of %+v: held %d, sold %d of %d, but the tickets are %v", i, events, p.Held, p.Sold, capacity, b.tickets)
+				}
+			}
+		}
+		for step := range rapid.IntRange(1, 60).Draw(t, "steps") {
+			clock = clock.Add(time.Duration(rapid.IntRange(0, 300).Draw(t, "seconds")) * time.Second)
+			command := anyCommand(t, p, clock, step)
+			before := p.Held
+			events, err := pool.Decide(p, command)
+			if err != nil && !errors.Is(err, aether.ErrRefused) || err != nil && events != nil {
+				t.Fatalf("%+v: %v, %v", command, events, err)
+			}
+			if p.Held != before {
+				t.Fatal("deciding has changed the pool")
+			}
+			apply(events)
+		}
+		settle(t, p, apply, clock)
+		for _, c := range p.Claims {
+			if !c.IsSold() {
+				t.Fatalf("in the end there is a claim of %+v", c)
+			}
+			if c.Payment != "" && (b.captured[c.Payment] != c.Amount() || b.freed[c.Payment]) {
+				t.Fatalf("%+v is sold, and %d is taken for it, freed: %v", c, b.captured[c.Payment], b.freed[c.Payment])
+			}
+		}
+		for payment := range b.captured {
+			if sold := slices.ContainsFunc(claims(p), func(c *pool.Claim) bool { return c.Payment == payment }); sold == b.freed[payment] {
+				t.Fatalf("%s: sold: %v, freed: %v", payment, sold, b.freed[payment])
+			}
+		}
+		snapshot(t, p)
+	})
+}
+
+func claims(p *pool.Pool) (all []*pool.Claim) {
+	for _, c := range p.Claims {
+		all = append(all, c)
+	}
+	return all
+}
+
+// settle lets all time pass and answers what the provider was asked.
+func settle(t *rapid.T, p *pool.Pool, apply func([]pool.Event), clock time.Time) {
+	clock = clock.Add(24 * time.Hour)
+	for round := 0; ; round++ {
+		if round > 100 {
+			t.Fatal("there are always more offers")
+		}
+		var open []int
+		for number, c := range p.Claims {
+			if !c.IsSold() {
+				open = append(open, number)
+			}
+		}
+		slices.Sort(open)
+		for _, number := range open {
+			events, err := pool.Decide(p, pool.Expire{Claim: number, At: clock})
+			if err != nil {
+				t.Fatal(err)
+			}
+			apply(events)
+		}
+		if len(open) == 0 {
+			break
+		}
+		clock = clock.Add(time.Hour)
+	}
+	if p.Status == pool.Cancelled {
+		events, err := pool.Decide(p, pool.RefundSome{At: clock})
+		if err != nil {
+			t.Fatal(err)
+		}
+		apply(events)
+		if p.Available() != p.Capacity {
+			t.Fatalf("of a cancelled pool %d are held and %d sold", p.Held, p.Sold)
+		}
+	}
+}
+
+func anyCommand(t *rapid.T, p *pool.Pool, at time.Time, step int) pool.Command {
+	customer := rapid.SampledFrom([]string{"ann", "bob", "cid", "dan", "eve"}).Draw(t, "customer")
+	claim := rapid.IntRange(1, max(1, p.LastClaim)).Draw(t, "claim")
+	attempt := 1
+	if c := p.Claims[claim]; c != nil {
+		attempt = max(1, c.Attempts)
+		if rapid.IntRange(0, 9).Draw(t, "stranger") > 0 {
+			customer = c.Customer
+		}
+	}
+	quantity := rapid.IntRange(1, 4).Draw(t, "quantity")
+	switch rapid.IntRange(0, 31).Draw(t, "command") {
+	case 0, 1, 2, 3, 4, 5:
+		return pool.ClaimTickets{Customer: customer, Quantity: quantity, PriceSeen: p.Price(at) - rapid.Int64Range(-1, 1).Draw(t, "seen"), At: at}
+	case 6, 7, 8, 9:
+		return pool.Buy{Claim: claim, Customer: customer, Method: "card", At: at}
+	case 10, 11:
+		return pool.GiveBack{Claim: claim, Customer: customer, At: at}
+	case 12, 13, 14:
+		return pool.Expire{Claim: claim, At: at}
+	case 15, 16, 17, 18:
+		c := p.Claims[claim]
+		if claim > p.LastClaim || c != nil && c.Attempts == 0 {
+			return pool.Buy{Claim: claim, Customer: customer, Method: "card", At: at} // nothing was asked yet
+		}
+		amount := int64(5000)
+		if c != nil {
+			amount = c.Amount()
+		}
+		return pool.Authorised{Claim: claim, Attempt: attempt, Payment: fmt.Sprintf("pi_%d_%d", claim, attempt), Amount: amount, At: at}
+	case 19:
+		return pool.Declined{Claim: claim, Attempt: attempt, Reason: "no", At: at}
+	case 20, 21:
+		return pool.JoinList{Customer: customer, Quantity: quantity, At: at}
+	case 22:
+		return pool.LeaveList{Customer: customer, At: at}
+	case 23:
+		return pool.JoinRoom{Customer: customer, At: at}
+	case 24:
+		return pool.Admit{At: at}
+	case 25:
+		return pool.Refund{Claim: claim, At: at}
+	case 26:
+		return pool.Stop{At: at}
+	case 27, 28:
+		return pool.Resume{At: at}
+	case 29:
+		return pool.OfferSome{At: at}
+	case 30:
+		return pool.ChangePricing{Rule: pool.Rule{Base: 100 * int64(step)}}
+	}
+	if step > 30 {
+		return pool.Cancel{Reason: "rain", At: at}
+	}
+	return pool.CheckIn{Ticket: quantity, Claim: claim, At: at}
+}
+
+// snapshot fails when the state is another one after its JSON.
+func snapshot(t *rapid.T, p *pool.Pool) {
+	data, err := json.Marshal(p)
+	if err != nil {
+		t.Fatal(err)
+	}
+	back := pool.Initial("")
+	if err := json.Unmarshal(data, back); err != nil {
+		t.Fatal(err)
+	}
+	again, err := json.Marshal(back)
+	if err != nil || !reflect.DeepEqual(data, again) {
+		t.Fatalf("the snapshot %s becomes %s, %v", data, again, err)
+	}
+}
