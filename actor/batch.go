@@ -43,7 +43,10 @@ func (h *Host[S, C, E]) round(c *cell[S, C, E], requests []*request[S, C, E]) []
 		}
 	}
 	if head.look != nil {
-		head.answer(h.look(c, head))
+		c.current = head
+		err := h.look(c, head)
+		c.current = nil
+		head.answer(err)
 		return requests[1:]
 	}
 
@@ -57,11 +60,19 @@ func (h *Host[S, C, E]) round(c *cell[S, C, E], requests []*request[S, C, E]) []
 		if !r.claim() {
 			continue
 		}
-		if !c.loaded || !h.decide(ctx, c, &b, r) {
+		if !c.loaded {
+			break
+		}
+		c.current = r
+		fits := h.decide(ctx, c, &b, r)
+		c.current = nil
+		if !fits {
 			break
 		}
 	}
+	c.saving = len(b.events) > 0
 	again := h.save(ctx, c, &b, requests[:n], fresh)
+	c.saving = false
 	if len(again) == 0 {
 		return requests[n:]
 	}
@@ -135,7 +146,6 @@ func (h *Host[S, C, E]) decide(ctx context.Context, c *cell[S, C, E], b *batch[S
 
 // checkSeen compares the version that the caller of a command has seen with what is.
 func (h *Host[S, C, E]) checkSeen(ctx context.Context, c *cell[S, C, E], b *batch[S, C, E], r *request[S, C, E]) (err error) {
-	defer caught(c.id, &err)
 	latest := c.version + aether.Version(len(b.events))
 	conflict := &aether.ConflictError{ActorID: c.id, Tried: *r.at + 1, Latest: latest}
 	if *r.at == latest {
@@ -170,17 +180,21 @@ func (h *Host[S, C, E]) checkSeen(ctx context.Context, c *cell[S, C, E], b *batc
 	for i := int(max(*r.at, c.version) - c.version); i < len(b.events); i++ {
 		add(b.events[i], b.values[i])
 	}
-	if h.decider.Conflicts == nil || h.decider.Conflicts(r.command, theirs) {
+	if h.decider.Conflicts == nil {
 		return conflict
 	}
-	return nil
+	conflicts, err := h.callConflicts(c.id, r.command, theirs)
+	if err == nil && conflicts {
+		err = conflict
+	}
+	return err
 }
 
 // save saves the batch and answers those whose events were in it. It returns
 // the requests that must be decided again.
 func (h *Host[S, C, E]) save(ctx context.Context, c *cell[S, C, E], b *batch[S, C, E], requests []*request[S, C, E], fresh bool) (again []*request[S, C, E]) {
 	if len(b.events) == 0 {
-		if !fresh && !h.options.Alone && len(requests) > 0 {
+		if !fresh && !h.options.SoleWriter && len(requests) > 0 {
 			// They were refused because of what is in memory.
 			latest, err := h.store.GetLatestVersion(ctx, c.id)
 			if err != nil {
@@ -217,7 +231,7 @@ func (h *Host[S, C, E]) save(ctx context.Context, c *cell[S, C, E], b *batch[S, 
 				}
 			}
 		}
-		if !fresh && !h.options.Alone {
+		if !fresh && !h.options.SoleWriter {
 			requests, again = proven(requests)
 		}
 		h.settle(ctx, c, requests)
@@ -315,7 +329,9 @@ func (h *Host[S, C, E]) settle(ctx context.Context, c *cell[S, C, E], requests [
 			r.result, r.err, r.refused = r.twin.result, r.twin.err, r.twin.refused
 			r.result.Repeated = r.err == nil
 		case r.given && (r.err != nil || r.count == 0):
+			c.current = r
 			first, err := h.firstResult(ctx, c.id, r.id)
+			c.current = nil
 			if err != nil {
 				r.err, r.refused = err, false
 			} else if first.Repeated {

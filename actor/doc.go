@@ -45,11 +45,14 @@
 //
 // # What goes wrong
 //
-// A refusal ([aether.ErrRefused]) is whatever error Decide returned. [ErrBusy] comes
-// at once when too many commands wait for the actor. After an [UnknownError], and
-// after no other, the command may have been carried out: the same command with the
-// same ID finds out. If it was
-// ctx that ended, the command may still be at work in this host. Another host may
-// then refuse it, and this one carry it out a moment later; so such a command is
-// sent again to the same host, which answers after the first.
+// A refusal ([aether.ErrRefused]) is whatever error Decide returned. A function of the
+// decider that panics, or ends its goroutine as t.FailNow does, is a [PanicError] of
+// its command; the actor goes on. [ErrBusy] comes at once when too many commands wait
+// for the actor.
+//
+// After an [UnknownError], and after no other, the command may have been carried out:
+// the same command with the same ID finds out. If it was ctx that ended, the command
+// may still be at work in this host. Another host may then refuse it, and this one
+// carry it out a moment later; so such a command is sent again to the same host, which
+// answers after the first.
 package actor

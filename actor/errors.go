@@ -28,16 +28,22 @@ func (e *UnknownError) Error() string {
 // Unwrap returns what went wrong.
 func (e *UnknownError) Unwrap() error { return e.Err }
 
-// PanicError says that a function of the decider panicked. The command has
-// not been carried out.
+// PanicError says that a function that the program has given to Aether panicked, or
+// ended its goroutine as t.FailNow does: one of a [Decider], of a deadline.Rule or of
+// an effect.Effect. A command whose decider did has not been carried out.
 type PanicError struct {
-	ActorID string
-	Value   any
+	ActorID string // of the actor, or of the effect, that it was called for
+	Func    string // "Decide"
+	Value   any    // what it panicked with; nil when it called runtime.Goexit
 	Stack   []byte
 }
 
 func (e *PanicError) Error() string {
-	return fmt.Sprintf("actor: %s: the decider panicked: %v\n%s", e.ActorID, e.Value, e.Stack)
+	what := "called runtime.Goexit"
+	if e.Value != nil {
+		what = fmt.Sprintf("panicked: %v", e.Value)
+	}
+	return fmt.Sprintf("actor: %s: %s %s\n%s", e.ActorID, e.Func, what, e.Stack)
 }
 
 // ErrContended says that others saved to the actor faster every time, so the command

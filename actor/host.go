@@ -48,10 +48,10 @@ type HostOptions struct {
 	// takes no more than a twentieth of the actor's time.
 	SnapshotEvery int
 
-	// Alone says that nobody but this host writes to its actors. A refusal then is
+	// SoleWriter promises that nobody but this host writes to its actors. A refusal then is
 	// the answer of what is in memory; otherwise the store is asked first whether
 	// the actor has moved on.
-	Alone bool
+	SoleWriter bool
 
 	// Logger gets what is wrong and hurts no command: a snapshot that cannot be
 	// read. [slog.Default] by default.

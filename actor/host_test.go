@@ -92,7 +92,7 @@ func TestRefusalLooksForNewer(t *testing.T) {
 	for _, alone := range []bool{false, true} {
 		t.Run(fmt.Sprint("alone ", alone), func(t *testing.T) {
 			store := newTap(t)
-			host := newAccounts(t, store, &actor.HostOptions{Alone: alone})
+			host := newAccounts(t, store, &actor.HostOptions{SoleWriter: alone})
 			do(t, host, deposit{1}, nil)
 			do(t, newAccounts(t, store, nil), deposit{100}, nil)
 			_, err := host.Do(t.Context(), "account/ann", withdraw{50}, nil)

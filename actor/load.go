@@ -9,7 +9,6 @@ import (
 // load brings the state of an actor up to date: from what is in memory and the events
 // since, from its snapshot and the events since, or from all of its events.
 func (h *Host[S, C, E]) load(ctx context.Context, c *cell[S, C, E]) (err error) {
-	defer caught(c.id, &err)
 	whole := c.loaded
 	c.behind, c.loaded = false, false // in case it fails half-way
 	if whole {
@@ -71,7 +70,10 @@ func (h *Host[S, C, E]) replay(ctx context.Context, c *cell[S, C, E], from snaps
 		c.state = from.state
 		after = from.version - 1 // the event of that version proves the snapshot
 	} else {
-		c.state = h.decider.Initial(c.id)
+		var err error
+		if c.state, err = h.callInitial(c.id); err != nil {
+			return false, err
+		}
 	}
 	for e, err := range h.store.GetEvents(ctx, c.id, after) {
 		if err != nil {

@@ -3,6 +3,7 @@ package actor
 import (
 	"container/list"
 	"context"
+	"runtime/debug"
 	"sync/atomic"
 	"time"
 
@@ -25,7 +26,9 @@ type cell[S, C, E any] struct {
 	state    S
 	version  aether.Version
 	position aether.Position
-	lastID   string // of the event of that version
+	lastID   string            // of the event of that version
+	current  *request[S, C, E] // for which a function of the decider is called, if for one alone
+	saving   bool              // the batch is being saved, or its callers are being answered
 
 	// About its snapshots: the version of the last, whether that is of no use,
 	// whether one is being saved, and when the next may be made.
@@ -131,7 +134,7 @@ func (h *Host[S, C, E]) put(actorID string, r *request[S, C, E]) error {
 			h.idle.Remove(c.idle)
 			c.idle = nil
 		}
-		h.workers.Go(func() { h.work(c) })
+		h.workers.Go(func() { h.work(c, nil) })
 	}
 	return nil
 }
@@ -142,18 +145,54 @@ func (r *request[S, C, E]) claim() bool {
 	return r.status.CompareAndSwap(waiting, taken) || r.status.Load() == taken
 }
 
-// work answers the requests of an actor until there are no more.
-func (h *Host[S, C, E]) work(c *cell[S, C, E]) {
-	for {
-		requests := h.take(c)
-		if requests == nil {
+// work answers requests of an actor, and then those in its mailbox, until there are no
+// more. When a function of the decider ends the goroutine, another one goes on.
+func (h *Host[S, C, E]) work(c *cell[S, C, E], requests []*request[S, C, E]) {
+	over := false
+	defer func() {
+		if over {
 			return
+		}
+		// It was runtime.Goexit; or a panic, which ends the process.
+		rest := c.exited(requests, &PanicError{ActorID: c.id, Func: "a function of the decider", Stack: debug.Stack()})
+		h.workers.Go(func() { h.work(c, rest) })
+	}()
+	for {
+		if len(requests) == 0 {
+			if requests = h.take(c); requests == nil {
+				over = true
+				return
+			}
 		}
 		for len(requests) > 0 {
 			requests = h.round(c, requests)
 		}
 		h.keep(c)
 	}
+}
+
+// exited answers the request whose function has ended the goroutine, or all when it
+// was nobody's own, and those of which it is not known any more whether they were
+// saved. It returns the others, which are to be decided again.
+func (c *cell[S, C, E]) exited(requests []*request[S, C, E], err error) (rest []*request[S, C, E]) {
+	guilty, saving := c.current, c.saving
+	c.current, c.saving, c.loaded = nil, false, false
+	for _, r := range requests {
+		select {
+		case <-r.done:
+			continue
+		default:
+		}
+		switch {
+		case r == guilty, guilty == nil && !saving:
+			r.answer(err)
+		case saving && r.count > 0:
+			r.answer(&UnknownError{ActorID: c.id, CommandID: r.id, Err: err})
+		default:
+			rest = append(rest, r)
+		}
+	}
+	return rest
 }
 
 // take returns what is in the mailbox. When that is nothing the cell is idle, and

@@ -46,17 +46,28 @@ const waitingSnapshots = 64
 
 func newKeeper[S any](store aether.SnapshotStore, codec *Snapshots[S], logger *slog.Logger) *keeper[S] {
 	k := &keeper[S]{store: store, codec: codec, logger: logger, jobs: make(chan keepJob[S], waitingSnapshots)}
-	k.done.Go(func() {
-		for job := range k.jobs {
-			if err := k.save(&job); err != nil {
-				logger.Warn("actor: snapshot not saved", "actor", job.actorID, "version", job.version, "error", err)
-			}
-			if job.busy != nil {
-				job.busy.Store(false)
-			}
-		}
-	})
+	k.done.Go(k.run)
 	return k
+}
+
+// run saves snapshots until it is closed. When Encode ends the goroutine, another one
+// goes on.
+func (k *keeper[S]) run() {
+	over := false
+	defer func() {
+		if !over {
+			k.done.Go(k.run)
+		}
+	}()
+	for job := range k.jobs {
+		if err := k.save(&job); err != nil {
+			k.logger.Warn("actor: snapshot not saved", "actor", job.actorID, "version", job.version, "error", err)
+		}
+		if job.busy != nil {
+			job.busy.Store(false)
+		}
+	}
+	over = true
 }
 
 func (k *keeper[S]) close() {
@@ -76,7 +87,7 @@ func (k *keeper[S]) save(job *keepJob[S]) (err error) {
 }
 
 func (k *keeper[S]) encode(actorID string, s *snapshot[S]) (data []byte, err error) {
-	defer caught(actorID, &err)
+	defer caught(actorID, "Snapshots.Encode", &err)
 	state, err := k.codec.Encode(s.state)
 	if err != nil {
 		return nil, fmt.Errorf("encode: %w", err)
@@ -88,7 +99,7 @@ func (k *keeper[S]) encode(actorID string, s *snapshot[S]) (data []byte, err err
 var errForm = errors.New("it does not begin with the ID of an event")
 
 func (k *keeper[S]) decode(actorID string, data []byte, s *snapshot[S]) (err error) {
-	defer caught(actorID, &err)
+	defer caught(actorID, "Snapshots.Decode", &err)
 	n, width := binary.Uvarint(data)
 	if width <= 0 || n > uint64(len(data)-width) {
 		return errForm

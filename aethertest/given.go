@@ -18,6 +18,7 @@ type Scenario[S, C, E any] struct {
 	decider actor.Decider[S, C, E]
 	actorID string
 	past    []E
+	theirs  int // how many of the past the caller of the next command has not seen
 }
 
 // Outcome is what a decider made of a command.
@@ -50,6 +51,24 @@ func (s *Scenario[S, C, E]) Of(actorID string) *Scenario[S, C, E] {
 	return &other
 }
 
+// Meanwhile lets events happen that whoever sends the next command has not seen: it
+// acts upon the version before them, as with [actor.DoOptions.At]. The decider's
+// Conflicts says whether they matter to the command; see [Outcome.ThenConflict].
+func (s *Scenario[S, C, E]) Meanwhile(events ...E) *Scenario[S, C, E] {
+	s.t.Helper()
+	for _, e := range events {
+		s.checkForm(e)
+	}
+	return s.after(events, s.theirs+len(events))
+}
+
+// after returns the scenario in which some more events have happened.
+func (s *Scenario[S, C, E]) after(events []E, theirs int) *Scenario[S, C, E] {
+	next := *s
+	next.past, next.theirs = append(append([]E(nil), s.past...), events...), theirs
+	return &next
+}
+
 // When has the decider decide a command. What holds of every decider is checked on
 // the way: the answer is the same a second time, deciding does not change the state,
 // events keep all they say in their JSON, and a snapshot of the state leads to
@@ -58,6 +77,9 @@ func (s *Scenario[S, C, E]) When(command C) *Outcome[S, C, E] {
 	s.t.Helper()
 	state, untouched := s.state(), s.state()
 	o := &Outcome[S, C, E]{scenario: s, command: command}
+	if o.err = s.conflict(command); o.err != nil {
+		return o
+	}
 	o.events, o.err = s.decider.Decide(state, command)
 	if !reflect.DeepEqual(state, untouched) {
 		s.t.Errorf("deciding %s changed the state\nfrom %+v\nto   %+v", show(command), untouched, state)
@@ -84,6 +106,16 @@ func (s *Scenario[S, C, E]) When(command C) *Outcome[S, C, E] {
 		o.expectSame("decided upon a snapshot", events, err)
 	}
 	return o
+}
+
+// conflict returns the error that a command gets because of events that its caller has
+// not seen.
+func (s *Scenario[S, C, E]) conflict(command C) error {
+	seen := len(s.past) - s.theirs
+	if s.theirs == 0 || s.decider.Conflicts != nil && !s.decider.Conflicts(command, append([]E(nil), s.past[seen:]...)) {
+		return nil
+	}
+	return &aether.ConflictError{ActorID: s.actorID, Tried: aether.Version(seen + 1), Latest: aether.Version(len(s.past))}
 }
 
 // state returns a new state of the actor.
@@ -141,9 +173,23 @@ func (o *Outcome[S, C, E]) Then(events ...E) *Scenario[S, C, E] {
 	if len(events)+len(o.events) > 0 && !reflect.DeepEqual(events, o.events) {
 		s.t.Fatalf("%s led to other events (- wanted, + there):\n%s", show(o.command), diff(s.lines(events), s.lines(o.events)))
 	}
-	next := *s
-	next.past = append(append([]E(nil), s.past...), o.events...)
-	return &next
+	return s.after(o.events, 0)
+}
+
+// ThenInAnyOrder is Then where the order of the events does not matter.
+func (o *Outcome[S, C, E]) ThenInAnyOrder(events ...E) *Scenario[S, C, E] {
+	s := o.scenario
+	s.t.Helper()
+	wanted := append([]E(nil), events...)
+	for i, e := range o.events {
+		for j := i; j < len(wanted); j++ {
+			if reflect.DeepEqual(e, wanted[j]) {
+				wanted[i], wanted[j] = wanted[j], wanted[i] // so that it is where it is there
+				break
+			}
+		}
+	}
+	return o.Then(wanted...)
 }
 
 // ThenRefused fails the test unless the command was refused for this reason; see
@@ -161,6 +207,20 @@ func (o *Outcome[S, C, E]) ThenRefused(reason string) *Scenario[S, C, E] {
 		s.t.Fatalf("%s was refused for another reason: %v\nwant: %s", show(o.command), refusal, reason)
 	}
 	return s
+}
+
+// ThenConflict fails the test unless the command failed because of what came
+// [Scenario.Meanwhile]. In the scenario that it returns the caller has seen that.
+func (o *Outcome[S, C, E]) ThenConflict() *Scenario[S, C, E] {
+	s := o.scenario
+	s.t.Helper()
+	switch {
+	case s.theirs == 0:
+		s.t.Fatalf("%s cannot conflict with anything: nothing happened meanwhile", show(o.command))
+	case !errors.Is(o.err, aether.ErrVersionConflict):
+		s.t.Fatalf("%s does not conflict with what happened meanwhile, its answer is: %s", show(o.command), o.answer(o.events, o.err))
+	}
+	return s.after(nil, 0)
 }
 
 // State passes the state of the actor to check.

@@ -3,6 +3,7 @@ package aethertest_test
 import (
 	"errors"
 	"fmt"
+	"slices"
 	"strings"
 	"testing"
 
@@ -49,6 +50,10 @@ func lights() actor.Decider[*light, any, switched] {
 			l.On, l.Count, l.secret = e.On, l.Count+1, 1
 			return l
 		},
+		Conflicts: func(command any, theirs []switched) bool {
+			_, broken := command.(string)
+			return !broken && slices.ContainsFunc(theirs, func(e switched) bool { return !e.On })
+		},
 		Snapshots: actor.JSONSnapshots[*light](1),
 	}
 }
@@ -92,6 +97,37 @@ func TestScenario(t *testing.T) {
 		})
 }
 
+// What came meanwhile conflicts with a command as the decider says, or always when it
+// does not say.
+func TestMeanwhile(t *testing.T) {
+	given := aethertest.Given(t, lights(), switched{On: true})
+	given.Meanwhile(switched{On: true}).When(toggle{1}).Then(switched{On: false})
+	given.Meanwhile(switched{On: true}).Meanwhile(switched{On: false}).When("broken").ThenRefused("broken")
+	given.Meanwhile(switched{On: false}).Meanwhile(switched{On: true}).When(toggle{1}).ThenConflict().
+		When(toggle{1}).Then(switched{On: false}). // it has looked again
+		Meanwhile(switched{On: false}).When(toggle{1}).ThenConflict().
+		State(func(l *light) {
+			if l.On || l.Count != 5 {
+				t.Errorf("the light is %+v", l)
+			}
+		})
+	d := lights()
+	d.Conflicts = nil
+	aethertest.Given(t, d).Meanwhile(switched{On: true}).When("broken").ThenConflict()
+	aethertest.Given(t, d).Meanwhile().When(toggle{1}).Then(switched{On: true})
+}
+
+func TestInAnyOrder(t *testing.T) {
+	aethertest.Given(t, lights()).
+		When(toggle{4}).ThenInAnyOrder(switched{On: false}, switched{On: false}, switched{On: true}, switched{On: true}).
+		When(toggle{0}).ThenInAnyOrder().
+		State(func(l *light) {
+			if l.On || l.Count != 4 {
+				t.Errorf("the light is %+v", l)
+			}
+		})
+}
+
 func TestScenarioReports(t *testing.T) {
 	spoilt := func(spoil func(d *actor.Decider[*light, any, switched])) actor.Decider[*light, any, switched] {
 		d := lights()
@@ -126,6 +162,40 @@ func TestScenarioReports(t *testing.T) {
 		},
 		"an error instead of a refusal": {
 			func(t testing.TB) { aethertest.Given(t, lights()).When(7).ThenRefused("broken") }, "no such command",
+		},
+		"other events, in any order": {
+			func(t testing.TB) {
+				aethertest.Given(t, lights()).When(toggle{3}).ThenInAnyOrder(switched{On: false}, switched{On: false}, switched{On: true})
+			}, "led to other events",
+		},
+		"fewer events, in any order": {
+			func(t testing.TB) {
+				aethertest.Given(t, lights()).When(toggle{1}).ThenInAnyOrder(switched{}, switched{On: true})
+			}, "- Switched",
+		},
+		"a conflict instead of events": {
+			func(t testing.TB) {
+				aethertest.Given(t, lights()).Meanwhile(switched{}).When(toggle{1}).Then(switched{On: true})
+			}, "version conflict",
+		},
+		"a conflict instead of a refusal": {
+			func(t testing.TB) {
+				aethertest.Given(t, lights()).Meanwhile(switched{}).When(toggle{1}).ThenRefused("broken")
+			}, "version conflict",
+		},
+		"events instead of a conflict": {
+			func(t testing.TB) {
+				aethertest.Given(t, lights()).Meanwhile(switched{On: true}).When(toggle{1}).ThenConflict()
+			}, "does not conflict",
+		},
+		"a refusal instead of a conflict": {
+			func(t testing.TB) { aethertest.Given(t, lights()).Meanwhile(switched{}).When("no").ThenConflict() }, "does not conflict",
+		},
+		"a conflict with nothing": {
+			func(t testing.TB) { aethertest.Given(t, lights()).When(toggle{1}).ThenConflict() }, "nothing happened meanwhile",
+		},
+		"an event meanwhile that loses something": {
+			func(t testing.TB) { aethertest.Given(t, lights()).Meanwhile(switched{secret: 1}) }, "JSON lost something",
 		},
 		"an event that loses something": {
 			func(t testing.TB) { aethertest.Given(t, lights(), switched{secret: 1}) }, "JSON lost something",

@@ -5,6 +5,7 @@ import (
 	"errors"
 	"fmt"
 	"iter"
+	"runtime"
 	"strings"
 	"sync"
 	"testing"
@@ -12,6 +13,7 @@ import (
 	"time"
 
 	"github.com/aether-es/aether"
+	"github.com/aether-es/aether/actor"
 )
 
 // fireWith answers each Fire with what a function says.
@@ -55,6 +57,33 @@ func TestFireErrorsAreRetried(t *testing.T) {
 		r.stop()
 		logged := w.logs.take()
 		if len(logged) != 4 || !strings.Contains(logged[2], "at the disco") || !strings.Contains(logged[2], "fail_test.go") {
+			t.Errorf("logged %q", logged)
+		}
+	})
+}
+
+// A Fire that ends its goroutine, as t.FailNow does, has failed like any other: no
+// worker is lost, and the deadline is fired again.
+func TestFireExits(t *testing.T) {
+	synctest.Test(t, func(t *testing.T) {
+		w := newWorld(t)
+		rule := w.fireWith(func(d Deadline) error {
+			if d.Failed < 2 {
+				runtime.Goexit()
+			}
+			return nil
+		})
+		w.set("a/1", "x", 0)
+		r := w.start(rule, &Options{MinBackoff: 8 * time.Second, Concurrency: 1})
+		w.wants("a/1 x")
+		for _, wait := range []time.Duration{8, 16} {
+			r.wantPending(1, 1)
+			w.advance(wait * time.Second)
+			w.wants("a/1 x")
+		}
+		r.wantPending(0, 0)
+		r.stop()
+		if logged := w.logs.take(); len(logged) != 2 || !strings.Contains(logged[0], "fail_test.go") {
 			t.Errorf("logged %q", logged)
 		}
 	})
@@ -446,7 +475,7 @@ func TestDeriveErrors(t *testing.T) {
 					if !ok || failed.Event.ActorID != "a/1" || failed.Rule != "test" || !strings.Contains(err.Error(), test.want) {
 						t.Errorf("Run: %v, want %s", err, test.want)
 					}
-					if _, panicked := errors.AsType[*PanicError](err); errors.Is(err, errData) != (name == "error") || panicked != (name == "panic") {
+					if _, panicked := errors.AsType[*actor.PanicError](err); errors.Is(err, errData) != (name == "error") || panicked != (name == "panic") {
 						t.Errorf("the cause of %v is not what it was", err)
 					}
 

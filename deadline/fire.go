@@ -3,6 +3,7 @@ package deadline
 import (
 	"context"
 	"math"
+	"runtime/debug"
 	"sync"
 	"time"
 )
@@ -26,7 +27,7 @@ func (s *Scheduler) dispatch(ctx context.Context) {
 				break
 			}
 			s.workers++
-			workers.Go(func() { s.work(ctx, next) })
+			workers.Go(func() { s.work(ctx, &workers, next) })
 		}
 		// From here until mu is free nothing changes, so no change is missed.
 		next := s.firstTry()
@@ -45,14 +46,25 @@ func (s *Scheduler) dispatch(ctx context.Context) {
 }
 
 // work fires one deadline, and then others as long as some are due.
-func (s *Scheduler) work(ctx context.Context, f flight) {
-	for {
-		fired := s.fireOne(ctx, f)
-		var more bool
-		if f, more = s.landed(ctx, f, fired); !more {
+func (s *Scheduler) work(ctx context.Context, workers *sync.WaitGroup, f flight) {
+	over := false
+	defer func() {
+		if over {
 			return
 		}
+		// Fire has ended the goroutine, as t.FailNow does: that is an error of the one
+		// deadline, like a panic.
+		s.logger.Error("deadline: firing ended its goroutine (runtime.Goexit); it is tried again",
+			"position", f.entry.position, "failed", f.entry.failed+1, "stack", string(debug.Stack()))
+		if next, more := s.landed(ctx, f, false); more {
+			workers.Go(func() { s.work(ctx, workers, next) })
+		}
+	}()
+	for more := true; more; {
+		fired := s.fireOne(ctx, f)
+		f, more = s.landed(ctx, f, fired)
 	}
+	over = true
 }
 
 // fireOne says whether Fire has succeeded.

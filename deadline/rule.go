@@ -12,6 +12,7 @@ import (
 	"time"
 
 	"github.com/aether-es/aether"
+	"github.com/aether-es/aether/actor"
 )
 
 // Rule says when something is due and what is to be done then.
@@ -97,16 +98,8 @@ func (e *DeriveError) Error() string {
 		e.Rule, e.Event.Position, e.Event.Version, e.Event.ActorID, e.Event.Type, e.Err)
 }
 
-// Unwrap returns what Derive returned, or a [PanicError].
+// Unwrap returns what Derive returned, or an [actor.PanicError].
 func (e *DeriveError) Unwrap() error { return e.Err }
-
-// PanicError says that a function of the rule panicked.
-type PanicError struct {
-	Value any
-	Stack []byte
-}
-
-func (e *PanicError) Error() string { return fmt.Sprintf("panic: %v\n%s", e.Value, e.Stack) }
 
 const maxRuleName = 100
 
@@ -125,7 +118,7 @@ func (r *Rule) derive(event aether.Event) (changes []Change, err error) {
 	fail := func(err error) error { return &DeriveError{Rule: r.Name, Event: event, Err: err} }
 	defer func() {
 		if value := recover(); value != nil {
-			changes, err = nil, fail(&PanicError{Value: value, Stack: debug.Stack()})
+			changes, err = nil, fail(&actor.PanicError{ActorID: event.ActorID, Func: "Derive", Value: value, Stack: debug.Stack()})
 		}
 	}()
 	if changes, err = r.Derive(event); err != nil {
@@ -149,7 +142,7 @@ func (r *Rule) derive(event aether.Event) (changes []Change, err error) {
 func (r *Rule) fire(ctx context.Context, d Deadline) (err error) {
 	defer func() {
 		if value := recover(); value != nil {
-			err = &PanicError{Value: value, Stack: debug.Stack()}
+			err = &actor.PanicError{ActorID: d.ActorID, Func: "Fire", Value: value, Stack: debug.Stack()}
 		}
 	}()
 	if err := r.Fire(ctx, d); err != nil && !errors.Is(err, aether.ErrRefused) {

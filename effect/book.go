@@ -3,12 +3,17 @@ package effect
 import (
 	"cmp"
 	"context"
+	"errors"
 	"fmt"
 	"log/slog"
+	"runtime/debug"
 	"slices"
+	"strings"
 	"sync"
+	"time"
 
 	"github.com/aether-es/aether"
+	"github.com/aether-es/aether/actor"
 	"github.com/aether-es/aether/schema"
 )
 
@@ -31,43 +36,6 @@ type book struct {
 	touched func(*line)
 }
 
-// lineKey is a target, or an effect that has none.
-type lineKey struct{ target, id string }
-
-// line has the open effects of one target in the order of their causes. The rest
-// is the scheduler's.
-type line struct {
-	key     lineKey
-	entries []*entry
-
-	busy    bool // a task of this run calls the target
-	dirty   bool // waits in run.dirty
-	starved [2]bool
-	timer   int64 // unix nanoseconds of the earliest in run.timers, 0 for none
-}
-
-func keyOf(e *entry) lineKey {
-	if e.Target == "" || e.Broken {
-		return lineKey{id: e.ID}
-	}
-	return lineKey{target: e.Target}
-}
-
-// holder returns the entry whose call the target may be busy with, the earliest.
-func (l *line) holder() *entry {
-	var holder *entry
-	for _, e := range l.entries {
-		if e.State == Calling && (holder == nil || e.Attempt < holder.Attempt) {
-			holder = e
-		}
-	}
-	return holder
-}
-
-func byCause(a, b *entry) int {
-	return cmp.Or(cmp.Compare(a.Cause.Position, b.Cause.Position), cmp.Compare(a.ID, b.ID))
-}
-
 // insert adds an entry. With mu held.
 func (b *book) insert(e *entry) {
 	key := keyOf(e)
@@ -76,25 +44,27 @@ func (b *book) insert(e *entry) {
 		l = &line{key: key}
 		b.lines[key] = l
 	}
-	at, _ := slices.BinarySearchFunc(l.entries, e, byCause)
-	l.entries = slices.Insert(l.entries, at, e)
+	l.add(e)
 	b.entries[e.ID] = e
-	b.touch(l)
+	b.changed(e)
 }
 
 // remove takes a closed entry out. With mu held.
 func (b *book) remove(e *entry) {
 	delete(b.entries, e.ID)
-	l := b.lines[keyOf(e)]
-	l.entries = slices.DeleteFunc(l.entries, func(x *entry) bool { return x == e })
+	l := e.line
+	l.remove(e)
 	b.touch(l)
 }
 
-// drop forgets a line that is empty. With mu held.
-func (b *book) drop(l *line) {
-	if len(l.entries) == 0 && !l.busy && b.lines[l.key] == l {
-		delete(b.lines, l.key)
+// changed has an entry's line planned, because of what was changed in the entry. With
+// mu held.
+func (b *book) changed(e *entry) {
+	if b.touched != nil && !e.changed {
+		e.changed = true
+		e.line.changed = append(e.line.changed, e)
 	}
+	b.touch(e.line)
 }
 
 func (b *book) touch(l *line) {
@@ -102,6 +72,13 @@ func (b *book) touch(l *line) {
 		b.touched(l)
 	} else {
 		b.drop(l)
+	}
+}
+
+// drop forgets a line that is empty. With mu held.
+func (b *book) drop(l *line) {
+	if l.open == 0 && !l.busy && b.lines[l.key] == l {
+		delete(b.lines, l.key)
 	}
 }
 
@@ -174,18 +151,19 @@ func (b *book) requests(event aether.Event) []*entry {
 		if !b.covers(x, event) {
 			continue
 		}
-		request, ok, err := ask(x, event)
+		id := effectID(x.Name, event.ActorID, event.Version)
+		request, ok, err := ask(x, id, event)
 		if !ok && err == nil {
 			continue
 		}
 		e := &entry{
-			ID: effectID(x.Name, event.ActorID, event.Version), Effect: x.Name,
+			ID: id, Effect: x.Name,
 			Cause: Cause{event.ActorID, event.Version, event.Position}, Target: request.Target,
 			State: Pending, Since: event.Time,
 		}
 		if err != nil {
 			b.logger.Error("effect: an event cannot be understood; its effect is listed as failed", "effect", e.ID, "error", err)
-			e.State, e.Broken, e.Error = Failed, true, err.Error()
+			e.State, e.Broken, e.Error = Failed, true, text(err)
 		}
 		asked = append(asked, e)
 	}
@@ -218,8 +196,8 @@ func subset(some, all []string) bool {
 }
 
 // ask calls Request. A request that failed asked.
-func ask(x *Effect, event aether.Event) (request Request, asked bool, err error) {
-	err = guarded("Request", func() (err error) {
+func ask(x *Effect, id string, event aether.Event) (request Request, asked bool, err error) {
+	err = guarded(id, "Request", func() (err error) {
 		request, asked, err = x.Request(event)
 		return err
 	})
@@ -249,15 +227,18 @@ func (b *book) own(event aether.Event) {
 	if e == nil {
 		return
 	}
-	b.touch(b.lines[keyOf(e)])
 	if err != nil {
 		b.logger.Error("effect: an event cannot be read; the effect is left alone", "effect", e.ID, "error", err)
 		e.Version, e.Unreadable, e.Error = event.Version, true, err.Error()
+		b.changed(e)
 		return
 	}
 	if !e.evolve(event, f) {
 		b.remove(e)
+		return
 	}
+	e.line.track(e)
+	b.changed(e)
 }
 
 // entry returns a copy of an open effect.
@@ -272,29 +253,46 @@ func (b *book) entry(id string) (entry, bool) {
 
 // list returns the open effects in some states, all when none is named, in the
 // order of their causes.
-func (b *book) list(states []State) []Info {
+func (b *book) list(states []State, now time.Time, grace time.Duration) []Info {
 	b.mu.Lock()
 	defer b.mu.Unlock()
-	var found []*entry
+	var infos []Info
 	for _, e := range b.entries {
-		if len(states) == 0 || slices.Contains(states, e.State) {
-			found = append(found, e)
+		if info := e.info(b.effects[e.Effect], now, grace); len(states) == 0 || slices.Contains(states, info.State) {
+			infos = append(infos, info)
 		}
 	}
-	slices.SortFunc(found, byCause)
-	infos := make([]Info, len(found))
-	for i, e := range found {
-		infos[i] = e.info()
-	}
+	slices.SortFunc(infos, func(x, y Info) int {
+		return cmp.Or(cmp.Compare(x.Cause.Position, y.Cause.Position), cmp.Compare(x.ID, y.ID))
+	})
 	return infos
 }
 
-// guarded makes an error of a panic.
-func guarded(name string, f func() error) (err error) {
+// guarded calls a function of an effect, and makes an error of a panic.
+func guarded(id, name string, f func() error) (err error) {
 	defer func() {
-		if p := recover(); p != nil {
-			err = fmt.Errorf("%s panicked: %v", name, p)
+		if value := recover(); value != nil {
+			err = &actor.PanicError{ActorID: id, Func: name, Value: value, Stack: debug.Stack()}
 		}
 	}()
 	return f()
+}
+
+// text returns an error within the limits of an event, and without the stack of a
+// panic, which is for the log of the program.
+func text(err error) string {
+	text := err.Error()
+	if panicked, ok := errors.AsType[*actor.PanicError](err); ok {
+		text = strings.TrimSpace(strings.ReplaceAll(text, string(panicked.Stack), ""))
+	}
+	return shorten(text)
+}
+
+// shorten keeps a text within the limits of an event.
+func shorten(text string) string {
+	const most = 4000
+	if len(text) > most {
+		return text[:most] + " …"
+	}
+	return text
 }

@@ -13,7 +13,7 @@ import (
 
 // Effect is one kind of action on the outside world: which events ask for it, how
 // it is called and what becomes of its outcome. Its functions may run at the same
-// time as each other. One that panics has returned an error.
+// time as each other. One that panics has returned an error, an [actor.PanicError].
 type Effect struct {
 	// Name names the effect for ever: "unlock". At most [MaxName] bytes, no slash.
 	Name string
@@ -62,9 +62,9 @@ type Effect struct {
 	// NotDone.
 	Retry Retry
 
-	// Asking bounds the questions to Resolve, which begin anew after a restart. By
-	// default 10 within a day.
-	Asking Retry
+	// ResolveRetry bounds the questions to Resolve, which begin anew after a restart.
+	// By default 10 within a day.
+	ResolveRetry Retry
 }
 
 // MaxName is how many bytes the name of an effect may have.
@@ -81,9 +81,9 @@ type Request struct {
 	// Timeout is how long a call may take, 30 seconds by default.
 	Timeout time.Duration
 
-	// Until is when it is too late: afterwards no call begins, and what was not
+	// Expires is when it is too late: afterwards no call begins, and what was not
 	// called has the outcome "not done". Zero means never.
-	Until time.Time
+	Expires time.Time
 }
 
 const defaultTimeout = 30 * time.Second

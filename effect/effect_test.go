@@ -42,7 +42,7 @@ func TestOnce(t *testing.T) {
 		// The events of the past cause nothing, with a checkpoint or without.
 		for _, store := range []aether.EventStore{w.store, bare{w.store}} {
 			d := &deadly{EventStore: plodding{store}, after: 1000}
-			p = w.start(d, options(func(o *effect.Options) { o.Alone = true }), w.unlock())
+			p = w.start(d, options(func(o *effect.Options) { o.SoleRunner = true }), w.unlock())
 			pass(time.Hour)
 			p.stop(t)
 			if d.saves > 0 {
@@ -84,7 +84,7 @@ func crash(t *testing.T, keyed, alone bool, d *deadly) {
 	if !d.isDead() {
 		t.Fatalf("the process survived save %d", d.after)
 	}
-	second := w.start(bare{w.store}, options(func(o *effect.Options) { o.Alone = alone }), unlock)
+	second := w.start(bare{w.store}, options(func(o *effect.Options) { o.SoleRunner = alone }), unlock)
 	synctest.Wait()
 	called := d.after > 1 // else the answer to the save of the attempt was not heard
 	attempted := d.after > 1 || d.after == 1 && d.lands

@@ -2,6 +2,7 @@ package effect
 
 import (
 	"cmp"
+	"errors"
 	"time"
 
 	"github.com/aether-es/aether"
@@ -75,6 +76,14 @@ type entry struct {
 	Attempt  aether.Position `json:"attempt,omitempty"`
 
 	Outcome *Outcome `json:"outcome,omitempty"`
+
+	// Where it is in memory.
+	line    *line
+	closed  bool   // it is in the book no more
+	changed bool   // it is in line.changed
+	in      *queue // one of the line's, or nil; at index, until due
+	index   int
+	due     time.Time // zero: now
 
 	// What only the run that works on it knows.
 	busy    bool      // a task works on it
@@ -154,7 +163,13 @@ type Info struct {
 	Outcome *Outcome `json:"outcome,omitempty"`
 }
 
-func (e *entry) info() Info {
+// over is when an attempt of another runner is not thought to be under way any more.
+func (e *entry) over(grace time.Duration) time.Time { return e.Deadline.Add(grace) }
+
+// info returns the entry as it is at a time. What follows when the attempt of a
+// program that died is over, is said before any runner has recorded it, and if
+// there is none.
+func (e *entry) info(x *Effect, now time.Time, grace time.Duration) Info {
 	info := Info{
 		ID: e.ID, Effect: e.Effect, Cause: e.Cause, Target: e.Target, State: e.State,
 		Since: e.Since, Attempts: e.Attempts, Error: cmp.Or(e.trouble, e.Error), Outcome: e.Outcome,
@@ -162,8 +177,17 @@ func (e *entry) info() Info {
 	switch e.State {
 	case Calling:
 		info.Next = e.Deadline
+		if over := e.over(grace); !e.Unreadable && !now.Before(over) {
+			info.State, info.Since, info.Next = InDoubt, over, time.Time{}
+			if x.Keyed {
+				info.State, info.Next = Retrying, over
+			}
+			info.Error = cmp.Or(info.Error, errSilent.Error())
+		}
 	case Retrying:
 		info.Next = e.RetryAt
 	}
 	return info
 }
+
+var errSilent = errors.New("the runner that called did not say how the call ended")

@@ -1,7 +1,6 @@
 package effect
 
 import (
-	"context"
 	"encoding/json"
 	"strings"
 	"testing"
@@ -52,7 +51,7 @@ func TestEffectID(t *testing.T) {
 		} {
 			for _, version := range []aether.Version{1, 11, 111, 1<<63 - 1} {
 				id := effectID(name, actorID, version)
-				cause := text(name, actorID, version)
+				cause := jsonOf(name, actorID, version)
 				if before, ok := seen[id]; ok {
 					t.Errorf("%s and %s are both %s", before, cause, id)
 				}
@@ -90,58 +89,7 @@ func TestIncludes(t *testing.T) {
 	}
 }
 
-// Whatever a checkpoint says, it is refused or can be worked with.
-func FuzzCheckpoint(f *testing.F) {
-	const head = `{"mark":{"position":3},"own":{"unlock":{"position":0}},"entries":`
-	one := `{"id":"effect/unlock/a/b@1","effect":"unlock","cause":{"actorId":"a/b","version":1,"position":1},"version":0,"state":"pending"}`
-	good := []string{
-		head + `[]}`, head + `[` + one + `]}`,
-		head + `[` + strings.Replace(one, `"pending"`, `"recording","outcome":{"done":true}`, 1) + `]}`,
-	}
-	bad := []string{
-		head + `[null]}`, head + `[` + one + `,` + one + `]}`, `{"mark":{"position":0}}`, `[]`, ``, `{"mark":{"position":1}}`,
-		head + `[` + strings.Replace(one, `"pending"`, `"recording"`, 1) + `]}`,
-		head + `[` + strings.Replace(one, `"pending"`, `"lost"`, 1) + `]}`,
-		head + `[` + strings.Replace(one, `"effect":"unlock"`, `"effect":"lock"`, 1) + `]}`,
-		head + `[` + strings.Replace(one, `@1"`, `@2"`, 1) + `]}`,
-	}
-	x := Effect{
-		Name:    "unlock",
-		Request: func(aether.Event) (Request, bool, error) { return Request{}, true, nil },
-		Call:    func(context.Context, Call) (json.RawMessage, error) { return nil, nil },
-	}
-	r := New(nil, []Effect{x}, nil)
-	parse := func(data string) (checkpoint, bool) {
-		return r.parse(aether.Snapshot{Schema: checkpointSchema, Data: []byte(data)})
-	}
-	for _, data := range good {
-		f.Add(data)
-		if _, ok := parse(data); !ok {
-			f.Errorf("refused: %s", data)
-		}
-	}
-	for _, data := range bad {
-		f.Add(data)
-		if _, ok := parse(data); ok {
-			f.Errorf("accepted: %s", data)
-		}
-	}
-	f.Fuzz(func(t *testing.T, data string) {
-		c, _ := parse(data)
-		b := &book{effects: r.effects, entries: make(map[string]*entry), lines: make(map[lineKey]*line)}
-		w := &run{Runner: r, book: b}
-		for _, e := range c.Entries {
-			b.insert(e)
-			e.info()
-			w.next(e)
-		}
-		if len(b.list(nil)) != len(c.Entries) {
-			t.Error("entries got lost")
-		}
-	})
-}
-
-func text(values ...any) string {
+func jsonOf(values ...any) string {
 	b, err := json.Marshal(values)
 	if err != nil {
 		return err.Error()
@@ -152,7 +100,7 @@ func text(values ...any) string {
 // The waits grow to the longest, are between a half and the whole, and the limits
 // hold at their edges.
 func TestRetry(t *testing.T) {
-	r := Retry{First: time.Second, Longest: 5 * time.Second, Attempts: 3, Within: time.Minute}
+	r := Retry{MinBackoff: time.Second, MaxBackoff: 5 * time.Second, Attempts: 3, Within: time.Minute}
 	for failures, d := range []time.Duration{0, 1, 2, 4, 5, 5} {
 		for range 100 {
 			if got := r.wait(failures); failures > 0 && (got < d*time.Second/2 || got > d*time.Second) {
@@ -161,7 +109,7 @@ func TestRetry(t *testing.T) {
 		}
 	}
 	for _, longest := range []time.Duration{1, 0, 1 << 62} {
-		if got := (Retry{First: 1, Longest: longest}).wait(1 << 40); got < 0 || got > longest {
+		if got := (Retry{MinBackoff: 1, MaxBackoff: longest}).wait(1 << 40); got < 0 || got > longest {
 			t.Errorf("the wait is %s", got)
 		}
 	}

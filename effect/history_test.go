@@ -65,7 +65,7 @@ func history(t *testing.T, random, station *rand.Rand) {
 		return data, err
 	}
 	unlock := w.unlock()
-	unlock.Keyed, unlock.FromStart, unlock.Retry.Longest = keyed, true, time.Minute
+	unlock.Keyed, unlock.FromStart, unlock.Retry.MaxBackoff = keyed, true, time.Minute
 
 	var processes []*process
 	var stores []*deadly

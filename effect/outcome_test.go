@@ -5,7 +5,9 @@ import (
 	"encoding/json"
 	"errors"
 	"fmt"
+	"log/slog"
 	"math"
+	"runtime"
 	"strings"
 	"testing"
 	"testing/synctest"
@@ -27,7 +29,7 @@ func TestBackoff(t *testing.T) {
 		w := newWorld(t)
 		w.answer = func(context.Context, effect.Call) (json.RawMessage, error) { return nil, errTimeout }
 		unlock := w.unlock()
-		unlock.Keyed, unlock.Retry = true, effect.Retry{Attempts: 8, First: time.Second, Longest: 20 * time.Second}
+		unlock.Keyed, unlock.Retry = true, effect.Retry{Attempts: 8, MinBackoff: time.Second, MaxBackoff: 20 * time.Second}
 		p := w.start(w.store, nil, unlock)
 		synctest.Wait()
 		ids := w.request("station/CP-1", 1)
@@ -79,7 +81,7 @@ func TestRetryWithin(t *testing.T) {
 		w := newWorld(t)
 		w.answer = func(context.Context, effect.Call) (json.RawMessage, error) { return nil, errTimeout }
 		unlock := w.unlock()
-		unlock.Keyed, unlock.Retry = true, effect.Retry{Attempts: 1000, Within: 10 * time.Minute, First: time.Minute, Longest: time.Minute}
+		unlock.Keyed, unlock.Retry = true, effect.Retry{Attempts: 1000, Within: 10 * time.Minute, MinBackoff: time.Minute, MaxBackoff: time.Minute}
 		p := w.start(w.store, nil, unlock)
 		synctest.Wait()
 		ids := w.request("station/CP-1", 1)
@@ -172,6 +174,46 @@ func TestNoAnswer(t *testing.T) {
 	}
 }
 
+// Of a panic the stream says what it was, and the log of the program where.
+func TestCallPanics(t *testing.T) {
+	synctest.Test(t, func(t *testing.T) {
+		w := newWorld(t)
+		w.answer = func(context.Context, effect.Call) (json.RawMessage, error) { panic("bug") }
+		var logged strings.Builder
+		p := w.start(w.store, options(func(o *effect.Options) { o.Logger = slog.New(slog.NewTextHandler(&logged, nil)) }), w.unlock())
+		synctest.Wait()
+		ids := w.request("station/CP-1", 1)
+		synctest.Wait()
+		infos, err := p.List(t.Context(), effect.InDoubt)
+		if err != nil || len(infos) != 1 || infos[0].Error != "actor: "+ids[0]+": Call panicked: bug" {
+			t.Errorf("listed is %+v, %v", infos, err)
+		}
+		p.stop(t)
+		if !strings.Contains(logged.String(), "outcome_test.go") {
+			t.Errorf("logged is %q", logged.String())
+		}
+	})
+}
+
+// A Request that ends the goroutine which reads the log, as t.FailNow does, ends Run:
+// nothing is passed over.
+func TestRequestExits(t *testing.T) {
+	synctest.Test(t, func(t *testing.T) {
+		w := newWorld(t)
+		unlock := w.unlock()
+		unlock.Request = func(aether.Event) (effect.Request, bool, error) {
+			runtime.Goexit()
+			return effect.Request{}, false, nil
+		}
+		p := w.start(w.store, nil, unlock)
+		synctest.Wait()
+		w.request("station/CP-1", 1)
+		if err := <-p.ended; err == nil || !strings.Contains(err.Error(), "runtime.Goexit") {
+			t.Errorf("Run returned %v", err)
+		}
+	})
+}
+
 // An outcome is offered to Record until it is taken, after a restart as well, and
 // the call is not repeated. Meanwhile the target is free.
 func TestRecordIsRepeated(t *testing.T) {
@@ -261,8 +303,8 @@ func TestResolve(t *testing.T) {
 	})
 }
 
-// Resolve is asked as often as Asking says, and anew after a restart.
-func TestAsking(t *testing.T) {
+// Resolve is asked as often as ResolveRetry says, and anew after a restart.
+func TestResolveRetry(t *testing.T) {
 	for _, test := range []struct {
 		attempts int
 		within   time.Duration
@@ -278,7 +320,7 @@ func TestAsking(t *testing.T) {
 				return effect.Outcome{}, false, nil
 			}
 			unlock.FromStart = true
-			unlock.Asking = effect.Retry{Attempts: test.attempts, First: time.Minute, Longest: time.Minute, Within: test.within}
+			unlock.ResolveRetry = effect.Retry{Attempts: test.attempts, MinBackoff: time.Minute, MaxBackoff: time.Minute, Within: test.within}
 			ids := w.request("station/CP-1", 1)
 			for range 2 {
 				asked = 0
@@ -347,6 +389,54 @@ func TestSettle(t *testing.T) {
 	})
 }
 
+// A process dies in a call and none comes after it: another one, which runs nothing,
+// sees the doubt and settles it.
+func TestSettleAfterDeath(t *testing.T) {
+	for _, keyed := range []bool{false, true} {
+		synctest.Test(t, func(t *testing.T) {
+			w := newWorld(t)
+			unlock := w.unlock()
+			unlock.Keyed = keyed
+			d := &deadly{EventStore: w.store, after: 1000, hangs: true}
+			dead := w.start(d, nil, unlock)
+			synctest.Wait()
+			ids := w.request("station/CP-1", 2)
+			synctest.Wait()
+			d.kill() // in the call
+			desk := effect.New(w.store, []effect.Effect{unlock}, options(nil))
+			pass(time.Minute - time.Millisecond) // its timeout and the grace
+			w.expectList(desk, ids[0]+" calling", ids[1]+" pending")
+			if err := desk.Settle(t.Context(), ids[0], unlocked(), "ann"); !errors.Is(err, effect.ErrCalling) {
+				t.Errorf("settled while the call may be under way: %v", err)
+			}
+			pass(time.Millisecond)
+			state := effect.InDoubt
+			if keyed {
+				state = effect.Retrying
+			}
+			if got := w.list(desk, state); len(got) != 1 || got[0] != ids[0]+" "+string(state) {
+				t.Errorf("%s are %q", state, got)
+			}
+			for range 2 { // the second says it again
+				if err := desk.Settle(t.Context(), ids[0], unlocked(), "ann"); err != nil {
+					t.Error(err)
+				}
+			}
+			w.expectList(desk, ids[0]+" recording", ids[1]+" pending")
+			if got := w.stream(ids[0]); got != "Attempted Settled" {
+				t.Errorf("the stream has %q", got)
+			}
+			dead.stop(t)
+			next := w.start(w.store, nil, unlock)
+			pass(time.Minute)
+			w.expectList(next.Runner)
+			w.expectCalls(ids, 1)
+			w.expectFacts(ids, unlocked())
+			next.stop(t)
+		})
+	}
+}
+
 // What cannot be understood is shown and holds up nothing; a better program goes on.
 func TestRequestFails(t *testing.T) {
 	for _, withSnapshots := range []bool{true, false} {
@@ -395,13 +485,13 @@ func TestRequestFails(t *testing.T) {
 	}
 }
 
-// Until is when it is too late to begin.
-func TestUntil(t *testing.T) {
+// Expires is when it is too late to begin.
+func TestExpires(t *testing.T) {
 	synctest.Test(t, func(t *testing.T) {
 		w := newWorld(t)
 		unlock := w.unlock()
 		unlock.Request = func(event aether.Event) (effect.Request, bool, error) {
-			return effect.Request{Target: event.ActorID, Until: event.Time.Add(15 * time.Second)}, true, nil
+			return effect.Request{Target: event.ActorID, Expires: event.Time.Add(15 * time.Second)}, true, nil
 		}
 		p := w.start(w.store, nil, unlock)
 		synctest.Wait()

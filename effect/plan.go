@@ -22,17 +22,17 @@ const (
 // next says what is to be done about an effect, and from when on.
 func (w *run) next(e *entry) (action, time.Time) {
 	var (
-		do    = nothing
-		at    time.Time
-		x     = w.effects[e.Effect]
-		own   = e.Runner == w.id
-		alone = w.options.Alone && !own
+		do   = nothing
+		at   time.Time
+		x    = w.effects[e.Effect]
+		own  = e.Runner == w.id
+		sole = w.options.SoleRunner && !own
 	)
 	switch {
 	case e.busy || e.Unreadable:
 	case e.State == Recording:
 		do = record
-		if !own && !alone && e.Runner != "" {
+		if !own && !sole && e.Runner != "" {
 			at = e.Since.Add(w.options.Grace) // the runner that called does it, if it lives
 		}
 		if w.stopping && !own {
@@ -46,11 +46,11 @@ func (w *run) next(e *entry) (action, time.Time) {
 		if x.Keyed {
 			do = attempt
 		}
-		if !alone {
-			at = e.Deadline.Add(w.options.Grace)
+		if !sole {
+			at = e.over(w.options.Grace)
 		}
 	case x.Resolve != nil && !e.Broken: // InDoubt or Failed
-		if e.tries == 0 || e.tries < x.Asking.Attempts && !e.again.After(e.asked.Add(x.Asking.Within)) {
+		if e.tries == 0 || e.tries < x.ResolveRetry.Attempts && !e.again.After(e.asked.Add(x.ResolveRetry.Within)) {
 			do = resolve
 		}
 	}
@@ -62,30 +62,71 @@ func (w *run) next(e *entry) (action, time.Time) {
 
 // plan starts what can be done about the effects of one target. With mu held.
 func (w *run) plan(saving, calling context.Context, l *line, now time.Time) {
-	holder := l.holder()
-	for _, e := range l.entries {
-		do, at := w.next(e)
-		switch {
-		case do == nothing:
-			continue
-		case at.After(now):
-			w.alarm(l, at)
-			continue
+	for i, e := range l.changed {
+		e.changed, l.changed[i] = false, nil
+		w.sort(l, e, now)
+	}
+	l.changed = l.changed[:0]
+	for waiting := &l.queues[later]; len(*waiting) > 0; {
+		first := (*waiting)[0]
+		if first.due.After(now) {
+			w.alarm(l, first.due)
+			break
 		}
-		slot := chores
-		if do == attempt || do == resolve {
-			if slot = calls; l.busy || holder != nil && holder != e {
-				continue // planned again when the target is free
-			}
-		}
-		if w.slots[slot] == 0 {
-			if !l.starved[slot] {
-				l.starved[slot] = true
-				w.starved[slot] = append(w.starved[slot], l)
-			}
+		w.sort(l, first, now)
+	}
+	for len(l.queues[chores]) > 0 {
+		e := l.queues[chores][0]
+		do, _ := w.next(e)
+		if do == nothing { // any more: the run stops
+			e.unqueue()
 			continue
 		}
-		w.start(saving, calling, l, e, do, slot)
+		if w.slots[chores] == 0 {
+			w.starve(l, chores)
+			break
+		}
+		w.start(saving, calling, l, e, do, chores)
+	}
+	if l.busy || w.stopping || len(l.queues[calls]) == 0 {
+		return // planned again when the target is free
+	}
+	e := l.queues[calls][0]
+	if holder := l.holder(); holder != nil {
+		if e = holder; e.in != &l.queues[calls] {
+			return
+		}
+	}
+	if w.slots[calls] == 0 {
+		w.starve(l, calls)
+		return
+	}
+	do, _ := w.next(e)
+	w.start(saving, calling, l, e, do, calls)
+}
+
+// sort puts an entry into the queue where it belongs. With mu held.
+func (w *run) sort(l *line, e *entry, now time.Time) {
+	e.unqueue()
+	if e.closed {
+		return
+	}
+	switch do, at := w.next(e); {
+	case do == nothing:
+	case at.After(now):
+		l.queue(e, later, at)
+	case do == attempt, do == resolve:
+		l.queue(e, calls, time.Time{})
+	default:
+		l.queue(e, chores, time.Time{})
+	}
+}
+
+// starve has a line planned again when there is a slot. With mu held.
+func (w *run) starve(l *line, slot int) {
+	if !l.starved[slot] {
+		l.starved[slot] = true
+		w.starved[slot] = append(w.starved[slot], l)
 	}
 }
 
@@ -93,6 +134,7 @@ func (w *run) plan(saving, calling context.Context, l *line, now time.Time) {
 func (w *run) start(saving, calling context.Context, l *line, e *entry, do action, slot int) {
 	w.slots[slot]--
 	w.tasks++
+	e.unqueue()
 	e.busy = true
 	if slot == calls {
 		l.busy = true
@@ -125,7 +167,7 @@ func (w *run) finish(l *line, e *entry, slot int, do action, err error) {
 	}
 	w.book.mu.Lock()
 	defer w.book.mu.Unlock()
-	defer w.touch(l)
+	defer w.book.changed(e)
 	w.slots[slot]++
 	w.tasks--
 	e.busy = false
@@ -138,14 +180,14 @@ func (w *run) finish(l *line, e *entry, slot int, do action, err error) {
 		case record:
 			retry = recordRetry()
 		case resolve:
-			retry = w.effects[e.Effect].Asking
+			retry = w.effects[e.Effect].ResolveRetry
 		}
 		e.tries++
 		e.again = w.options.Clock.Now().Add(retry.wait(e.tries))
 		if errors.Is(err, errNotKnown) {
 			return
 		}
-		e.trouble = err.Error()
+		e.trouble = text(err)
 		if !w.stopping {
 			w.options.Logger.Warn("effect: trying again later", "effect", e.ID, "state", e.State, "failures", e.tries, "error", err)
 		}

@@ -108,8 +108,8 @@ func (r *Runner) persist(ctx context.Context, what string, do func() error) erro
 func (w *run) run(ctx context.Context) error {
 	w.book.mu.Lock()
 	w.book.touched = w.touch
-	for _, l := range w.book.lines {
-		w.touch(l)
+	for _, e := range w.book.entries {
+		w.book.changed(e)
 	}
 	w.book.mu.Unlock()
 	w.mu.Lock()
@@ -130,7 +130,12 @@ func (w *run) run(ctx context.Context) error {
 	w.schedule(saving, calling)
 
 	endFollowing()
-	w.checkpoint(saving, w.book)
+	w.book.mu.Lock()
+	exited := errors.Is(w.err, errExited)
+	w.book.mu.Unlock()
+	if !exited { // it would read what ends its goroutine too
+		w.checkpoint(saving, w.book)
+	}
 	endCalling()
 	endSaving()
 	w.wg.Wait()
@@ -140,9 +145,13 @@ func (w *run) run(ctx context.Context) error {
 	return w.err
 }
 
+var errExited = errors.New("a Request ended the goroutine that follows the log (runtime.Goexit)")
+
 // follow feeds the book with what comes.
 func (w *run) follow(ctx context.Context) {
-	err := w.persist(ctx, "follow the log", func() error {
+	err := errExited
+	defer func() { w.stop(err) }()
+	err = w.persist(ctx, "follow the log", func() error {
 		w.book.mu.Lock()
 		after := w.book.position
 		w.book.mu.Unlock()
@@ -154,7 +163,6 @@ func (w *run) follow(ctx context.Context) {
 		}
 		return errors.New("the log ended")
 	})
-	w.stop(err)
 }
 
 // stop lets no call begin any more.
@@ -236,7 +244,7 @@ func (w *run) schedule(saving, calling context.Context) {
 func (w *run) checkpointDue() bool {
 	w.book.mu.Lock()
 	defer w.book.mu.Unlock()
-	if w.book.applied < checkpointEvery {
+	if w.book.applied < checkpointEvery+len(w.book.entries) {
 		return false
 	}
 	w.book.applied = 0
@@ -249,10 +257,10 @@ func (w *run) step(saving, calling context.Context) (next time.Time, over bool) 
 	w.book.mu.Lock()
 	defer w.book.mu.Unlock()
 	now := w.options.Clock.Now()
-	for len(w.timers) > 0 && w.timers[0].at <= now.UnixNano() {
+	for len(w.timers) > 0 && !w.timers[0].at.After(now) {
 		t := heap.Pop(&w.timers).(timer)
-		if t.line.timer == t.at {
-			t.line.timer = 0
+		if t.line.timer.Equal(t.at) {
+			t.line.timer = time.Time{}
 			w.touch(t.line)
 		}
 	}
@@ -275,7 +283,7 @@ func (w *run) step(saving, calling context.Context) (next time.Time, over bool) 
 		}
 	}
 	if len(w.timers) > 0 {
-		next = time.Unix(0, w.timers[0].at)
+		next = w.timers[0].at
 	}
 	return next, w.stopping && w.tasks == 0 && (w.cut || errors.Is(w.err, aether.ErrClosed) || !w.unrecorded())
 }
@@ -311,12 +319,12 @@ func (w *run) signal() {
 type timers []timer
 
 type timer struct {
-	at   int64
+	at   time.Time
 	line *line
 }
 
 func (t timers) Len() int           { return len(t) }
-func (t timers) Less(i, j int) bool { return t[i].at < t[j].at }
+func (t timers) Less(i, j int) bool { return t[i].at.Before(t[j].at) }
 func (t timers) Swap(i, j int)      { t[i], t[j] = t[j], t[i] }
 func (t *timers) Push(x any)        { *t = append(*t, x.(timer)) }
 func (t *timers) Pop() any {
@@ -328,8 +336,8 @@ func (t *timers) Pop() any {
 
 // alarm has a line planned again at a time. With mu held.
 func (w *run) alarm(l *line, at time.Time) {
-	if nano := at.UnixNano(); l.timer == 0 || nano < l.timer {
-		l.timer = nano
-		heap.Push(&w.timers, timer{nano, l})
+	if l.timer.IsZero() || at.Before(l.timer) {
+		l.timer = at
+		heap.Push(&w.timers, timer{at, l})
 	}
 }

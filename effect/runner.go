@@ -25,8 +25,8 @@ var (
 	// outcome is known.
 	ErrNotOpen = errors.New("effect: not open")
 
-	// ErrCalling: a call is under way, or was when its program died; it is in doubt
-	// when its time is over.
+	// ErrCalling: a call is under way, or was when its program died. That passes with
+	// its deadline and Options.Grace.
 	ErrCalling = errors.New("effect: a call is under way")
 )
 
@@ -36,6 +36,8 @@ type Runner struct {
 	effects map[string]*Effect
 	facts   *schema.Registry[fact]
 	options Options
+
+	snapshotSize int // most bytes of a checkpoint; tests make it smaller
 
 	mu      sync.Mutex
 	running bool
@@ -57,9 +59,9 @@ type Options struct {
 	// seconds by default; and then once more, for their outcomes.
 	Drain time.Duration
 
-	// Alone promises that no other runner has these effects in this namespace, so
+	// SoleRunner promises that no other runner has these effects in this namespace, so
 	// that what a former run left behind is in doubt at once.
-	Alone bool
+	SoleRunner bool
 
 	// Clock is that of the machine by default.
 	Clock aether.Clock
@@ -71,7 +73,7 @@ type Options struct {
 // New returns a runner. It panics when an effect is not complete or two have one
 // name, since effects are written in the source.
 func New(store aether.EventStore, effects []Effect, options *Options) *Runner {
-	r := &Runner{store: store, effects: make(map[string]*Effect), facts: facts()}
+	r := &Runner{store: store, effects: make(map[string]*Effect), facts: facts(), snapshotSize: aether.MaxSnapshotSize}
 	if options != nil {
 		r.options = *options
 	}
@@ -101,7 +103,7 @@ func New(store aether.EventStore, effects []Effect, options *Options) *Runner {
 			attempts = 10
 		}
 		x.Retry = x.Retry.withDefaults(attempts)
-		x.Asking = x.Asking.withDefaults(10)
+		x.ResolveRetry = x.ResolveRetry.withDefaults(10)
 		r.effects[x.Name] = &x
 	}
 	return r
@@ -213,13 +215,15 @@ func (r *Runner) catchUp(ctx context.Context, b *book) error {
 // List returns the effects whose outcome is not recorded yet, or those of them in
 // some states, in the order of the events that asked for them. It is true of
 // everything saved before the call, by whomever. It does not need Run; without, it
-// reads the log from the last checkpoint on.
+// reads the log from the last checkpoint on. An attempt whose program died is listed
+// as Calling until its deadline and Options.Grace have passed; then as InDoubt, or as
+// Retrying if the effect is keyed, whether or not anybody runs the effects.
 func (r *Runner) List(ctx context.Context, states ...State) ([]Info, error) {
 	b, err := r.now(ctx)
 	if err != nil {
 		return nil, fmt.Errorf("effect: list: %w", err)
 	}
-	return b.list(states), nil
+	return b.list(states, r.options.Clock.Now(), r.options.Grace), nil
 }
 
 // Settle ends an effect by hand: the outcome is what somebody has found out, or has
@@ -227,9 +231,11 @@ func (r *Runner) List(ctx context.Context, states ...State) ([]Info, error) {
 // whoever runs the effect. An effect that is pending or retrying is settled as well,
 // and not called any more.
 //
-// It fails with [ErrCalling] while a call is under way, and with [ErrNotOpen] when
-// there is no such effect or its outcome is known; repeated with the same outcome it
-// succeeds.
+// It fails with [ErrCalling] while a call is under way, which of a program that died
+// is thought until its deadline and Options.Grace have passed; and with [ErrNotOpen]
+// when there is no such effect or its outcome is known; repeated with the same outcome
+// it succeeds. Like List it needs no Run, here or elsewhere: any process with the
+// store can settle.
 func (r *Runner) Settle(ctx context.Context, id string, outcome Outcome, by string) error {
 	latest := aether.Version(0) // of the effect's stream, as far as is known
 	for {
@@ -258,7 +264,7 @@ func (r *Runner) settle(ctx context.Context, b *book, id string, outcome Outcome
 		return errors.New("a newer program has written to it: " + e.Error)
 	case e.Version < latest:
 		return fmt.Errorf("its stream is at version %d, and this program understands it up to version %d: a newer program has written to it", latest, e.Version)
-	case e.State == Calling:
+	case e.State == Calling && r.options.Clock.Now().Before(e.over(r.options.Grace)):
 		return ErrCalling
 	}
 	cause, err := r.cause(ctx, e.Cause)

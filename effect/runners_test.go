@@ -30,7 +30,7 @@ func TestRetriesOfTwoRunners(t *testing.T) {
 			return data, err
 		}
 		unlock := w.unlock()
-		unlock.Keyed, unlock.Retry = true, effect.Retry{Attempts: 100, First: time.Second, Longest: 2 * time.Second}
+		unlock.Keyed, unlock.Retry = true, effect.Retry{Attempts: 100, MinBackoff: time.Second, MaxBackoff: 2 * time.Second}
 		first, second := w.start(w.store, nil, unlock), w.start(w.store, nil, unlock)
 		synctest.Wait()
 		ids := w.request("station/1", 50)
@@ -56,7 +56,7 @@ func TestTargetIsTaken(t *testing.T) {
 			return slow(20*time.Second, `"Unlocked"`)(ctx, call)
 		}
 		unlock := w.unlock()
-		unlock.Keyed, unlock.Retry = true, effect.Retry{First: 10 * time.Second, Longest: 10 * time.Second}
+		unlock.Keyed, unlock.Retry = true, effect.Retry{MinBackoff: 10 * time.Second, MaxBackoff: 10 * time.Second}
 		first := w.start(w.store, nil, unlock)
 		synctest.Wait()
 		ids := w.request("station/CP-1", 1)

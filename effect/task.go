@@ -8,6 +8,7 @@ import (
 	"time"
 
 	"github.com/aether-es/aether"
+	"github.com/aether-es/aether/actor"
 )
 
 var errNotKnown = errors.New("resolve: not known yet")
@@ -31,7 +32,7 @@ func (t *task) load(ctx context.Context) (err error) {
 		return err
 	}
 	var asked bool
-	t.request, asked, err = ask(t.effect, t.cause)
+	t.request, asked, err = ask(t.effect, t.entry.ID, t.cause)
 	if err == nil && !asked {
 		err = errors.New("request: says now that the event does not ask for it")
 	}
@@ -122,8 +123,8 @@ func (t *task) attempt(saving, calling context.Context) error {
 func (t *task) tooLate(now time.Time) fact {
 	e, reason := &t.entry, ""
 	switch {
-	case !t.request.Until.IsZero() && !now.Before(t.request.Until):
-		reason = "it was too late: it was asked for until " + t.request.Until.UTC().Format(time.RFC3339)
+	case !t.request.Expires.IsZero() && !now.Before(t.request.Expires):
+		reason = "it was too late: the request expired at " + t.request.Expires.UTC().Format(time.RFC3339)
 	case e.Attempts >= t.effect.Retry.Attempts, e.Attempts > 0 && now.After(e.First.Add(t.effect.Retry.Within)):
 		reason = "no attempt is left"
 	default:
@@ -153,7 +154,7 @@ func (t *task) mayNotCall(position aether.Position, deadline time.Time) string {
 	case e == nil || e.Attempt != position || e.State != Calling:
 		return "it is not the latest any more"
 	}
-	if l := t.book.lines[keyOf(e)]; l.holder() != e {
+	if e.line.holder() != e {
 		return "another call to the target is under way"
 	}
 	return ""
@@ -193,12 +194,15 @@ func (t *task) within(ctx context.Context, end time.Time, name string, f func(ct
 		cancel(nil)
 		<-over
 	}()
-	return guarded(name, func() error { return f(ctx) })
+	return guarded(t.entry.ID, name, func() error { return f(ctx) })
 }
 
 // ended records how the call ended. It has happened, so this goes on as long as
 // nobody else has said how.
 func (t *task) ended(ctx context.Context, data json.RawMessage, failure error) error {
+	if _, panicked := errors.AsType[*actor.PanicError](failure); panicked {
+		t.options.Logger.Error("effect: a call panicked", "effect", t.entry.ID, "error", failure)
+	}
 	end := t.end(data, failure)
 	for version := t.entry.Version + 1; ; {
 		_, err := t.save(ctx, version, end)
@@ -217,7 +221,7 @@ func (t *task) ended(ctx context.Context, data json.RawMessage, failure error) e
 			return nil
 		case failure == nil:
 		case errors.Is(failure, ErrNotDone) && now.State == InDoubt && now.Attempts == t.entry.Attempts:
-			end = notDone{Reason: failure.Error(), Runner: t.id}
+			end = notDone{Reason: text(failure), Runner: t.id}
 		default:
 			return nil
 		}
@@ -232,26 +236,17 @@ func (t *task) end(data json.RawMessage, failure error) fact {
 	}
 	var (
 		e      = &t.entry
-		text   = shorten(failure.Error())
+		cause  = text(failure)
 		sure   = errors.Is(failure, ErrNotDone)
 		at, ok = t.effect.Retry.next(t.options.Clock.Now(), e.First, e.Attempts)
 	)
 	switch {
 	case ok && (sure || t.effect.Keyed):
-		return failed{Error: text, NotDone: sure, RetryAt: at.UTC().Truncate(time.Microsecond)}
+		return failed{Error: cause, NotDone: sure, RetryAt: at.UTC().Truncate(time.Microsecond)}
 	case sure && !e.Unsure:
-		return notDone{Reason: text, Runner: t.id}
+		return notDone{Reason: cause, Runner: t.id}
 	}
-	return inDoubt{Error: text, GaveUp: t.effect.Keyed}
-}
-
-// shorten keeps an error within the limits of an event.
-func shorten(text string) string {
-	const most = 4000
-	if len(text) > most {
-		return text[:most] + " …"
-	}
-	return text
+	return inDoubt{Error: cause, GaveUp: t.effect.Keyed}
 }
 
 // doubt says that nobody knows how an attempt ended.
@@ -259,7 +254,7 @@ func (t *task) doubt(ctx context.Context) error {
 	if err := t.loadCause(ctx); err != nil {
 		return err
 	}
-	_, err := t.save(ctx, t.entry.Version+1, inDoubt{Error: "the runner that called did not say how the call ended"})
+	_, err := t.save(ctx, t.entry.Version+1, inDoubt{Error: errSilent.Error()})
 	return leave(err)
 }
 
@@ -302,7 +297,7 @@ func (t *task) record(ctx context.Context) error {
 		return err
 	}
 	if t.effect.Record != nil {
-		err := guarded("Record", func() error { return t.effect.Record(ctx, t.call(time.Time{}), *t.entry.Outcome) })
+		err := guarded(t.entry.ID, "Record", func() error { return t.effect.Record(ctx, t.call(time.Time{}), *t.entry.Outcome) })
 		if err != nil {
 			return fmt.Errorf("record: %w", err)
 		}

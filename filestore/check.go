@@ -15,6 +15,7 @@ import (
 	"strings"
 	"time"
 
+	"github.com/aether-es/aether/filestore/internal/pebblefs"
 	"github.com/cockroachdb/pebble/v2/bloom"
 	"github.com/cockroachdb/pebble/v2/sstable"
 	"github.com/cockroachdb/pebble/v2/vfs"
@@ -81,7 +82,7 @@ func (s *Store) saveChecked(end place) {
 func (s *Store) writeChecked(end place) error {
 	checked := checkedFiles{logEnd{hex.EncodeToString(s.id[:]), end.segment, end.offset}, make(map[string]checkedFile)}
 	var paths []string
-	if !s.index.fs.corrupt.Load() { // else the next Open shall look at all of it
+	if s.index.fs.Damage() == nil { // else the next Open shall look at all of it
 		var err error
 		if paths, err = s.tables(); err != nil {
 			return err
@@ -291,7 +292,7 @@ func (s *Store) tryIndex() (place, error) {
 // usedTables returns the paths of the tables that the index is made of.
 func (s *Store) usedTables() (used map[string]bool, err error) {
 	folder := s.fs.PathJoin(s.dir, indexFolder)
-	files := newPebbleFS(&s.space, func() {})
+	files := pebblefs.New(s.fs, nil)
 	options := pebbleOptions(files, folder, s.options.Logger)
 	options.ReadOnly, options.DisableWAL, options.DisableTableStats = true, true, true
 	db, err := openPebble(folder, options, files, s.options.CacheSize)
@@ -318,12 +319,12 @@ func (s *Store) pebbleIndex() error {
 	if err := s.space.enough(spaceCheck, 0); err != nil {
 		return &writeError{err}
 	}
-	var files *pebbleFS
-	files = newPebbleFS(&s.space, func() { s.indexTrouble(files) })
+	var files *pebblefs.FS
+	files = pebblefs.New(s.fs, &pebblefs.Options{WaitForSpace: s.space.wait, Notify: func() { s.indexTrouble(files) }})
 	options := pebbleOptions(files, path, s.options.Logger)
 	options.DisableWAL = true
 	db, err := openPebble(path, options, files, s.options.CacheSize)
-	if cause := files.err(); cause != nil {
+	if cause := files.Err(); cause != nil {
 		return &writeError{indexError(cause)}
 	}
 	if err != nil {
@@ -334,10 +335,10 @@ func (s *Store) pebbleIndex() error {
 }
 
 // indexTrouble is called when the index waits for space, and when it has failed.
-func (s *Store) indexTrouble(files *pebbleFS) {
+func (s *Store) indexTrouble(files *pebblefs.FS) {
 	s.mu.Lock()
 	defer s.mu.Unlock()
-	if cause := files.err(); cause != nil && files.patient.Load() && !s.space.abandoned() {
+	if cause := files.Err(); cause != nil && files.Patient() && !s.space.abandoned() {
 		s.stop(indexError(cause))
 	}
 	s.flushed.Broadcast() // the writer may wait for the index
@@ -345,10 +346,10 @@ func (s *Store) indexTrouble(files *pebbleFS) {
 
 // close closes the index. One that has failed is left as it is.
 func (x *index) close() error {
-	if x.fs.err() != nil {
+	if x.fs.Err() != nil {
 		return nil // which was reported
 	}
-	return x.fs.guard(x.db.Close)
+	return x.fs.Guard(x.db.Close)
 }
 
 // progressOf returns a function that is told of bytes done, out of those of files,

@@ -114,7 +114,7 @@ func refuseInside(fsys vfs.FS, from, to string) error {
 
 // placeOf is realPath for a folder that need not exist.
 func placeOf(fsys vfs.FS, path string) (string, error) {
-	if fsys != vfs.Default {
+	if !onDisk(fsys) {
 		return fsys.PathJoin(path), nil
 	}
 	path, err := filepath.Abs(path)

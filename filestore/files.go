@@ -54,7 +54,7 @@ func makeFolder(fsys vfs.FS, path string) error {
 // reached, nor on the working directory: within a process it is names that are
 // locked.
 func realPath(fsys vfs.FS, dir string) (string, error) {
-	if fsys != vfs.Default {
+	if !onDisk(fsys) {
 		return fsys.PathJoin(dir), nil
 	}
 	path, err := filepath.Abs(dir)

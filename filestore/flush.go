@@ -10,7 +10,7 @@ func (s *Store) freeze() {
 		return
 	}
 	for s.flushing != nil {
-		if s.recent.events < 2*s.options.recentEvents || s.stopped != nil || s.index.fs.waiting.Load() {
+		if s.recent.events < 2*s.options.recentEvents || s.stopped != nil || s.index.fs.Waiting() {
 			return // while the disk is full nothing much comes
 		}
 		s.flushed.Wait()

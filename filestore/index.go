@@ -9,6 +9,7 @@ import (
 	"strings"
 
 	"github.com/aether-es/aether"
+	"github.com/aether-es/aether/filestore/internal/pebblefs"
 	"github.com/cockroachdb/pebble/v2"
 	"github.com/cockroachdb/pebble/v2/bloom"
 	"github.com/cockroachdb/pebble/v2/sstable"
@@ -30,7 +31,7 @@ import (
 // Positions and versions in keys are 8 bytes, big endian; in values, uvarints.
 type index struct {
 	db      *pebble.DB
-	fs      *pebbleFS
+	fs      *pebblefs.FS
 	options *pebble.Options
 	path    string
 	hash    hashKey
@@ -49,7 +50,7 @@ const (
 )
 
 // pebbleOptions are those of the index and of the snapshots.
-func pebbleOptions(fsys *pebbleFS, path string, logger *slog.Logger) *pebble.Options {
+func pebbleOptions(fsys *pebblefs.FS, path string, logger *slog.Logger) *pebble.Options {
 	options := &pebble.Options{
 		FS:                          fsys,
 		FormatMajorVersion:          pebble.FormatNewest,
@@ -62,7 +63,7 @@ func pebbleOptions(fsys *pebbleFS, path string, logger *slog.Logger) *pebble.Opt
 	options.EventListener = &pebble.EventListener{
 		BackgroundError: func(err error) { logger.Warn("filestore: Pebble", "folder", path, "error", err) },
 		DataCorruption: func(info pebble.DataCorruptionInfo) {
-			fsys.corrupt.Store(true)
+			fsys.NoteDamage(fmt.Errorf("%s: %w", info.Path, info.Details))
 			logger.Error("filestore: Pebble", "folder", path, "damage", info)
 		},
 	}
@@ -75,11 +76,11 @@ func pebbleOptions(fsys *pebbleFS, path string, logger *slog.Logger) *pebble.Opt
 }
 
 // openPebble opens or makes a Pebble.
-func openPebble(path string, options *pebble.Options, files *pebbleFS, cache int64) (db *pebble.DB, err error) {
+func openPebble(path string, options *pebble.Options, files *pebblefs.FS, cache int64) (db *pebble.DB, err error) {
 	blocks := pebble.NewCache(cache)
 	options.Cache = blocks
 	opened := make(chan *pebble.DB, 1)
-	err = files.guard(func() error {
+	err = files.Guard(func() error {
 		defer blocks.Unref()
 		db, err := pebble.Open(path, options)
 		opened <- db

@@ -15,7 +15,7 @@ import (
 // table of it, with the keys in order, and has Pebble adopt that. Passing the keys
 // through Pebble's own memory would cost twice as much.
 func (x *index) write(r *recent, id storeID, end place) error {
-	err := x.fs.guard(func() error { return x.adopt(r, id, end) })
+	err := x.fs.Guard(func() error { return x.adopt(r, id, end) })
 	if err != nil {
 		return indexError(err)
 	}

@@ -97,8 +97,8 @@ func (s *Store) load(ctx context.Context) error {
 	if err := s.replay(ctx, from); err != nil {
 		return err
 	}
-	s.index.fs.patient.Store(true)
-	if err := s.index.fs.err(); err != nil {
+	s.index.fs.BePatient()
+	if err := s.index.fs.Err(); err != nil {
 		return &writeError{indexError(err)}
 	}
 	return nil

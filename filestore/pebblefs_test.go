@@ -6,6 +6,7 @@ import (
 	"syscall"
 	"testing"
 
+	"github.com/aether-es/aether/filestore/internal/pebblefs"
 	"github.com/cockroachdb/pebble/v2/vfs"
 )
 
@@ -18,9 +19,9 @@ func TestPebbleSyncsOnce(t *testing.T) {
 		"SyncData": vfs.File.SyncData,
 		"SyncTo":   func(f vfs.File) error { _, err := f.SyncTo(1); return err },
 	} {
-		p := newDisk().process()
-		files := newPebbleFS(&space{fs: syncToFS{p}, dir: ".", abandon: make(chan struct{})}, func() {})
-		files.patient.Store(true)
+		p, waits := newDisk().process(), 0
+		files := pebblefs.New(syncToFS{p}, &pebblefs.Options{WaitForSpace: func() bool { waits++; return true }})
+		files.BePatient()
 		f, err := files.Create("file", segmentCategory)
 		if err != nil {
 			t.Fatal(err)
@@ -36,11 +37,11 @@ func TestPebbleSyncsOnce(t *testing.T) {
 			return nil
 		}, nil)
 		for range 2 {
-			if err := files.guard(func() error { return sync(f) }); !errors.Is(err, syscall.ENOSPC) {
+			if err := files.Guard(func() error { return sync(f) }); !errors.Is(err, syscall.ENOSPC) {
 				t.Errorf("%s: %v, want ENOSPC", name, err)
 			}
 		}
-		if syncs.Load() != 1 || files.waiting.Load() {
+		if syncs.Load() != 1 || waits != 0 {
 			t.Errorf("%s: it was tried %d times", name, syncs.Load())
 		}
 	}

@@ -10,6 +10,7 @@ import (
 	"time"
 
 	"github.com/aether-es/aether"
+	"github.com/aether-es/aether/filestore/internal/pebblefs"
 	"github.com/aether-es/aether/storekit"
 	"github.com/cockroachdb/pebble/v2"
 )
@@ -25,7 +26,7 @@ import (
 type snapshots struct {
 	mu  sync.Mutex
 	db  *pebble.DB
-	fs  *pebbleFS
+	fs  *pebblefs.FS
 	err error // why it could not be opened
 }
 
@@ -48,7 +49,7 @@ func (s *Store) snapshotDB() (*pebble.DB, error) {
 	}
 	path := s.fs.PathJoin(s.dir, snapFolder)
 	err := x.open(s, path)
-	if err != nil && x.fs.err() == nil {
+	if err != nil && x.fs.Err() == nil {
 		s.options.Logger.Warn("filestore: the snapshots are damaged and are dropped", "folder", path, "error", err)
 		if err = s.fs.RemoveAll(path); err == nil || errors.Is(err, fs.ErrNotExist) {
 			err = x.open(s, path)
@@ -61,9 +62,9 @@ func (s *Store) snapshotDB() (*pebble.DB, error) {
 }
 
 func (x *snapshots) open(s *Store, path string) (err error) {
-	x.fs = newPebbleFS(&s.space, func() {
+	x.fs = pebblefs.New(s.fs, &pebblefs.Options{Notify: func() {
 		s.options.Logger.Error("filestore: no snapshot can be saved until the store is opened again", "folder", path)
-	})
+	}})
 	x.db, err = openPebble(path, pebbleOptions(x.fs, path, s.options.Logger), x.fs, snapshotCacheSize)
 	return err
 }
@@ -71,7 +72,7 @@ func (x *snapshots) open(s *Store, path string) (err error) {
 // snapshotError says that an error is about the snapshots, and when they have come
 // to an end, that too.
 func (x *snapshots) snapshotError(err error) error {
-	if x.fs.err() != nil {
+	if x.fs.Err() != nil {
 		err = &stoppedError{err}
 	}
 	return fmt.Errorf("filestore: snapshots: %w", err)
@@ -80,10 +81,10 @@ func (x *snapshots) snapshotError(err error) error {
 func (x *snapshots) close() error {
 	x.mu.Lock()
 	defer x.mu.Unlock()
-	if x.db == nil || x.fs.err() != nil {
+	if x.db == nil || x.fs.Err() != nil {
 		return nil
 	}
-	return x.fs.guard(x.db.Close)
+	return x.fs.Guard(x.db.Close)
 }
 
 // SaveSnapshot is described at [aether.SnapshotStore]. It may also fail with
@@ -112,7 +113,7 @@ func (n *namespace) SaveSnapshot(ctx context.Context, snapshot aether.Snapshot) 
 	value = binary.BigEndian.AppendUint64(value, uint64(snapshot.Time.UnixMicro()))
 	value = append(value, snapshot.Data...)
 	key := textKey(keyActor, n.name, snapshot.ActorID)
-	if err := n.store.snapshots.fs.guard(func() error { return db.Set(key, value, pebble.NoSync) }); err != nil {
+	if err := n.store.snapshots.fs.Guard(func() error { return db.Set(key, value, pebble.NoSync) }); err != nil {
 		return n.store.snapshots.snapshotError(err)
 	}
 	return nil

@@ -1,11 +1,11 @@
 package filestore
 
 import (
-	"errors"
 	"fmt"
 	"syscall"
 	"time"
 
+	"github.com/aether-es/aether/filestore/internal/pebblefs"
 	"github.com/cockroachdb/pebble/v2/vfs"
 )
 
@@ -81,6 +81,4 @@ func (p *space) abandoned() bool {
 	}
 }
 
-func isDiskFull(err error) bool {
-	return errors.Is(err, syscall.ENOSPC) || errors.Is(err, syscall.EDQUOT)
-}
+func isDiskFull(err error) bool { return pebblefs.IsDiskFull(err) }

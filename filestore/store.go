@@ -21,6 +21,12 @@ type Options struct {
 	// CacheSize is how many bytes of the index are kept in memory: 64 MiB when zero.
 	CacheSize int64
 
+	// NoSync leaves it to the kernel when to write to disk what is saved. Then a save
+	// that returned nil survives the end of the process, but not a loss of power,
+	// which may lose and damage anything. It is for a copy that can be made again, and
+	// whose owner knows when it must be.
+	NoSync bool
+
 	// Progress is called now and then while something takes long: checking
 	// segments, making the index again, copying. It must not block.
 	Progress func(Progress)
@@ -70,6 +76,9 @@ func (o *Options) withDefaults() *Options {
 	}
 	if options.fs == nil {
 		options.fs = vfs.Default
+	}
+	if options.NoSync {
+		options.fs = noSyncFS{options.fs}
 	}
 	if options.groupSize <= 0 {
 		options.groupSize = maxGroup

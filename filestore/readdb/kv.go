@@ -8,6 +8,7 @@ import (
 	"log/slog"
 	"sync"
 
+	"github.com/aether-es/aether/filestore/internal/pebblefs"
 	"github.com/aether-es/aether/readdb"
 	"github.com/cockroachdb/pebble/v2"
 	"github.com/cockroachdb/pebble/v2/bloom"
@@ -42,7 +43,7 @@ type Options struct {
 type KV struct {
 	folder string
 	unlock func() error
-	fence  *fence
+	fence  *pebblefs.FS
 
 	// mu is held for reading by each step of a read, and for writing by Close, which
 	// ends what is still open.
@@ -91,7 +92,7 @@ func (e *endings) take() (open map[interface{ Close() error }]struct{}) {
 	return open
 }
 
-func (o Options) pebble(folder string, f *fence) *pebble.Options {
+func (o Options) pebble(folder string, f *pebblefs.FS) *pebble.Options {
 	options := &pebble.Options{
 		FS:                          f,
 		FormatMajorVersion:          pebble.FormatNewest,
@@ -103,12 +104,11 @@ func (o Options) pebble(folder string, f *fence) *pebble.Options {
 	}
 	options.EventListener = &pebble.EventListener{
 		BackgroundError: func(err error) {
-			f.noteDamage(err)
+			noteDamage(f, err)
 			o.Logger.Warn("readdb: Pebble", "folder", folder, "error", err)
 		},
 		DataCorruption: func(info pebble.DataCorruptionInfo) {
-			err := fmt.Errorf("%s: %w", info.Path, info.Details)
-			f.corrupt.CompareAndSwap(nil, &err)
+			f.NoteDamage(fmt.Errorf("%s: %w", info.Path, info.Details))
 			o.Logger.Error("readdb: Pebble", "folder", folder, "damage", info.String())
 		},
 	}
@@ -131,15 +131,15 @@ func (l pebbleLogger) Fatalf(format string, args ...any) {
 }
 
 // noteDamage remembers damage, for writes to fail.
-func (f *fence) noteDamage(err error) {
+func noteDamage(f *pebblefs.FS, err error) {
 	if pebble.IsCorruptionError(err) {
-		f.corrupt.CompareAndSwap(nil, &err)
+		f.NoteDamage(err)
 	}
 }
 
 // readError says what an error of a read is.
 func (kv *KV) readError(err error) error {
-	kv.fence.noteDamage(err)
+	noteDamage(kv.fence, err)
 	if pebble.IsCorruptionError(err) {
 		return &readdb.DamageError{What: "the folder " + kv.folder, Err: err}
 	}
@@ -150,7 +150,7 @@ func (kv *KV) readError(err error) error {
 func (kv *KV) recover(err *error) {
 	if r := recover(); r != nil {
 		cause := fmt.Errorf("%v", r)
-		kv.fence.corrupt.CompareAndSwap(nil, &cause)
+		kv.fence.NoteDamage(cause)
 		*err = &readdb.DamageError{What: "the folder " + kv.folder, Err: cause}
 	}
 }
@@ -329,8 +329,8 @@ func (kv *KV) Write(changes []readdb.Change) error {
 	if kv.closed {
 		return readdb.ErrClosed
 	}
-	if err := kv.fence.corrupt.Load(); err != nil {
-		return &readdb.DamageError{What: "the folder " + kv.folder, Err: *err}
+	if err := kv.fence.Damage(); err != nil {
+		return &readdb.DamageError{What: "the folder " + kv.folder, Err: err}
 	}
 	batch := kv.db.NewBatch()
 	for _, c := range changes {
@@ -353,7 +353,7 @@ func (kv *KV) Write(changes []readdb.Change) error {
 			return fmt.Errorf("readdb: write %s: %w", kv.folder, err)
 		}
 	}
-	if err := kv.fence.guard(func() error { return batch.Commit(pebble.NoSync) }); err != nil {
+	if err := kv.fence.Guard(func() error { return batch.Commit(pebble.NoSync) }); err != nil {
 		return fmt.Errorf("%w: %s: %w", ErrStopped, kv.folder, err)
 	}
 	return batch.Close()

@@ -7,6 +7,7 @@ import (
 	"log/slog"
 	"path/filepath"
 
+	"github.com/aether-es/aether/filestore/internal/pebblefs"
 	"github.com/aether-es/aether/readdb"
 	"github.com/cockroachdb/pebble/v2"
 	"github.com/cockroachdb/pebble/v2/vfs"
@@ -47,7 +48,7 @@ func Open(dir string, options *Options) (*KV, error) {
 	if err != nil {
 		return nil, err
 	}
-	kv := &KV{folder: dir, unlock: unlock, fence: newFence(o.fs)}
+	kv := &KV{folder: dir, unlock: unlock, fence: pebblefs.New(o.fs, nil)}
 	kv.ends.open = make(map[interface{ Close() error }]struct{})
 	if err := kv.open(o); err != nil {
 		return nil, errors.Join(err, unlock())
@@ -61,7 +62,7 @@ func (kv *KV) open(o Options) error {
 	cache := pebble.NewCache(o.CacheSize)
 	pebbleOptions.Cache = cache
 	opened := make(chan *pebble.DB, 1)
-	err := kv.fence.guard(func() error {
+	err := kv.fence.Guard(func() error {
 		defer cache.Unref()
 		db, err := pebble.Open(path, pebbleOptions)
 		opened <- db
@@ -72,7 +73,7 @@ func (kv *KV) open(o Options) error {
 	case err == nil:
 		kv.db = <-opened
 		return nil
-	case kv.fence.err() != nil, errors.As(err, &pathError) && !errors.Is(err, fs.ErrNotExist):
+	case kv.fence.Err() != nil, errors.As(err, &pathError) && !errors.Is(err, fs.ErrNotExist):
 		return fmt.Errorf("readdb: open %s: %w", kv.folder, err)
 	}
 	// What is there was read, and is not what was written.
@@ -88,7 +89,7 @@ func (kv *KV) Close() error {
 	}
 	kv.closed = true
 	open := kv.ends.take()
-	err := kv.fence.guard(func() error {
+	err := kv.fence.Guard(func() error {
 		kv.closing.Wait()
 		var errs []error
 		for c := range open {

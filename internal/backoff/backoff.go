@@ -10,11 +10,11 @@ import (
 
 // After returns how long to wait after the n-th failure:
 //
-//	d/2 + random(0 … d/2)    where d = min(longest, first · 2^(n-1))
-func After(failures int, first, longest time.Duration) time.Duration {
-	d := min(first, longest)
-	for ; failures > 1 && d < longest; failures-- {
-		d += min(d, longest-d)
+//	d/2 + random(0 … d/2)    where d = min(maxBackoff, minBackoff · 2^(n-1))
+func After(failures int, minBackoff, maxBackoff time.Duration) time.Duration {
+	d := min(minBackoff, maxBackoff)
+	for ; failures > 1 && d < maxBackoff; failures-- {
+		d += min(d, maxBackoff-d)
 	}
 	return d/2 + rand.N(d/2+1)
 }

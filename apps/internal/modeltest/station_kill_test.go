@@ -52,6 +52,9 @@ func killings() []killed {
 		{at: []string{"acted", "after EffectDone"}, manner: acts, resolves: true, want: "done", unlocks: 1},
 		{at: []string{"acted", "before EffectSettled"}, manner: acts, settled: true, want: "done", unlocks: 1},
 		{at: []string{"acted", "after EffectSettled"}, manner: acts, settled: true, want: "done", unlocks: 1},
+		// An attempt is taken back before its call when to save it took too long.
+		{at: []string{"before EffectWithheld"}, manner: acts, want: "in-doubt"},
+		{at: []string{"after EffectWithheld"}, manner: acts, want: "done", unlocks: 1},
 		{at: []string{"calling", "before EffectSettled", "after UnlockFailed"}, manner: acts, settled: true, want: "failed"},
 	}
 	for _, point := range []string{

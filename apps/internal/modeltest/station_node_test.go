@@ -239,7 +239,7 @@ func (n *node) restart() {
 func (w *history) unlock(n *node) effect.Effect {
 	x := effect.Effect{
 		Name: "unlock", Kinds: []string{"station"}, Types: []string{"UnlockRequested"}, FromStart: !w.plan.Begin,
-		Retry: effect.Retry{Attempts: w.plan.Attempts, Longest: 10 * time.Second},
+		Retry: effect.Retry{Attempts: w.plan.Attempts, MaxBackoff: 10 * time.Second},
 		Request: func(event aether.Event) (effect.Request, bool, error) {
 			return effect.Request{Target: event.ActorID, Timeout: 10 * time.Second}, true, nil
 		},

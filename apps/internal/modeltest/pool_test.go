@@ -1,4 +1,4 @@
-package pool_test
+package modeltest
 
 import (
 	"encoding/json"
@@ -14,15 +14,15 @@ import (
 	"pgregory.net/rapid"
 )
 
-// books is what somebody finds who reads the events and nothing else.
-type books struct {
-	tickets  map[int]ticket // held or sold
+// poolBooks is what somebody finds who reads the events and nothing else.
+type poolBooks struct {
+	tickets  map[int]poolTicket // held or sold
 	stopped  bool
 	captured map[string]int64 // what the provider was told to take, by payment
 	freed    map[string]bool  // and to let go or give back
 }
 
-type ticket struct {
+type poolTicket struct {
 	claim    int
 	customer string
 	price    int64
@@ -30,7 +30,7 @@ type ticket struct {
 }
 
 // read notes an event, and fails where it cannot be true.
-func (b *books) read(t *rapid.T, event pool.Event, capacity int) {
+func (b *poolBooks) read(t *rapid.T, event pool.Event, capacity int) {
 	switch e := event.(type) {
 	case pool.SalesStopped:
 		b.stopped = true
@@ -42,7 +42,7 @@ func (b *books) read(t *rapid.T, event pool.Event, capacity int) {
 		if _, taken := b.tickets[e.Ticket]; taken || e.Ticket < 1 || e.Ticket > capacity || b.stopped {
 			t.Fatalf("%+v of %d, stopped: %v, taken: %v", e, capacity, b.stopped, taken)
 		}
-		b.tickets[e.Ticket] = ticket{e.Claim, e.Customer, e.Price, false}
+		b.tickets[e.Ticket] = poolTicket{e.Claim, e.Customer, e.Price, false}
 		has := 0
 		for _, other := range b.tickets {
 			if other.customer == e.Customer {
@@ -54,7 +54,7 @@ func (b *books) read(t *rapid.T, event pool.Event, capacity int) {
 		}
 	case pool.TicketBought:
 		held := b.tickets[e.Ticket]
-		if held != (ticket{e.Claim, e.Customer, e.Price, false}) || b.stopped {
+		if held != (poolTicket{e.Claim, e.Customer, e.Price, false}) || b.stopped {
 			t.Fatalf("%+v, but held is %+v, stopped: %v", e, held, b.stopped)
 		}
 		held.sold = true
@@ -73,7 +73,7 @@ func (b *books) read(t *rapid.T, event pool.Event, capacity int) {
 	}
 }
 
-func (b *books) free(t *rapid.T, tickets []int, claim int, sold bool) {
+func (b *poolBooks) free(t *rapid.T, tickets []int, claim int, sold bool) {
 	for _, n := range tickets {
 		if had := b.tickets[n]; had.claim != claim || had.sold != sold {
 			t.Fatalf("ticket %d is given back by claim %d, but it is %+v", n, claim, had)
@@ -82,20 +82,22 @@ func (b *books) free(t *rapid.T, tickets []int, claim int, sold bool) {
 	}
 }
 
-// Random histories of a small pool: whatever is commanded in whatever order, the books
+// Random histories of a small pool: whatever is commanded in whatever order, the poolBooks
 // agree with the pool after every event, and money with tickets in the end.
-func TestHistories(t *testing.T) {
+func TestPoolHistories(t *testing.T) {
 	rapid.Check(t, func(t *rapid.T) {
 		capacity := rapid.IntRange(1, 8).Draw(t, "capacity")
-		created := created(rapid.SampledFrom([]pool.Payment{pool.Door, pool.Online}).Draw(t, "payment"))
-		created.Capacity = capacity
-		created.Rule.Rise = rapid.Int64Range(-3000, 3000).Draw(t, "rise")
+		clock := time.Date(2026, 11, 21, 20, 0, 0, 0, time.UTC)
+		created := pool.PoolCreated{
+			Name: "Jazz Night", Capacity: capacity, Currency: "EUR", EventDate: clock.AddDate(0, 1, 0),
+			Payment: rapid.SampledFrom([]pool.Payment{pool.Door, pool.Online}).Draw(t, "payment"),
+			Rule:    pool.Rule{Version: 1, Base: 5000, Rise: rapid.Int64Range(-3000, 3000).Draw(t, "rise")},
+		}
 		if rapid.Bool().Draw(t, "room") {
-			created.Room = &pool.Room{OpensAt: now.Add(time.Minute), PerMinute: rapid.IntRange(1, 100).Draw(t, "per minute")}
+			created.Room = &pool.Room{OpensAt: clock.Add(time.Minute), PerMinute: rapid.IntRange(1, 100).Draw(t, "per minute")}
 		}
 		p := pool.Evolve(pool.Initial("pool/test"), created)
-		b := &books{map[int]ticket{}, false, map[string]int64{}, map[string]bool{}}
-		clock := now
+		b := &poolBooks{map[int]poolTicket{}, false, map[string]int64{}, map[string]bool{}}
 		cancelled := false
 		apply := func(events []pool.Event) {
 			for i, event := range events {
@@ -137,7 +139,7 @@ func TestHistories(t *testing.T) {
 		}
 		for step := range rapid.IntRange(1, 60).Draw(t, "steps") {
 			clock = clock.Add(time.Duration(rapid.IntRange(0, 300).Draw(t, "seconds")) * time.Second)
-			command := anyCommand(t, p, clock, step)
+			command := anyPoolCommand(t, p, clock, step)
 			before := p.Held
 			events, err := pool.Decide(p, command)
 			if err != nil && !errors.Is(err, aether.ErrRefused) || err != nil && events != nil {
@@ -148,7 +150,7 @@ func TestHistories(t *testing.T) {
 			}
 			apply(events)
 		}
-		settle(t, p, apply, clock)
+		settlePool(t, p, apply, clock)
 		for _, c := range p.Claims {
 			if !c.IsSold() {
 				t.Fatalf("in the end there is a claim of %+v", c)
@@ -158,15 +160,15 @@ func TestHistories(t *testing.T) {
 			}
 		}
 		for payment := range b.captured {
-			if sold := slices.ContainsFunc(claims(p), func(c *pool.Claim) bool { return c.Payment == payment }); sold == b.freed[payment] {
+			if sold := slices.ContainsFunc(claimsOf(p), func(c *pool.Claim) bool { return c.Payment == payment }); sold == b.freed[payment] {
 				t.Fatalf("%s: sold: %v, freed: %v", payment, sold, b.freed[payment])
 			}
 		}
-		snapshot(t, p)
+		poolSnapshot(t, p)
 	})
 }
 
-func claims(p *pool.Pool) (all []*pool.Claim) {
+func claimsOf(p *pool.Pool) (all []*pool.Claim) {
 	for _, c := range p.Claims {
 		all = append(all, c)
 	}
@@ -174,7 +176,7 @@ func claims(p *pool.Pool) (all []*pool.Claim) {
 }
 
 // settle lets all time pass and answers what the provider was asked.
-func settle(t *rapid.T, p *pool.Pool, apply func([]pool.Event), clock time.Time) {
+func settlePool(t *rapid.T, p *pool.Pool, apply func([]pool.Event), clock time.Time) {
 	clock = clock.Add(24 * time.Hour)
 	for round := 0; ; round++ {
 		if round > 100 {
@@ -211,7 +213,7 @@ func settle(t *rapid.T, p *pool.Pool, apply func([]pool.Event), clock time.Time)
 	}
 }
 
-func anyCommand(t *rapid.T, p *pool.Pool, at time.Time, step int) pool.Command {
+func anyPoolCommand(t *rapid.T, p *pool.Pool, at time.Time, step int) pool.Command {
 	customer := rapid.SampledFrom([]string{"ann", "bob", "cid", "dan", "eve"}).Draw(t, "customer")
 	claim := rapid.IntRange(1, max(1, p.LastClaim)).Draw(t, "claim")
 	attempt := 1
@@ -269,7 +271,7 @@ func anyCommand(t *rapid.T, p *pool.Pool, at time.Time, step int) pool.Command {
 }
 
 // snapshot fails when the state is another one after its JSON.
-func snapshot(t *rapid.T, p *pool.Pool) {
+func poolSnapshot(t *rapid.T, p *pool.Pool) {
 	data, err := json.Marshal(p)
 	if err != nil {
 		t.Fatal(err)
