@@ -11,12 +11,18 @@ var (
 	// ErrInvalid: the input breaks a limit; see [InvalidError].
 	ErrInvalid = errors.New("aether: invalid")
 
-	// ErrVersionConflict: another writer moved the actor on first; see [ConflictError].
+	// ErrVersionConflict: the version is not the actor's latest + 1. Another writer moved
+	// the actor on first, or, where it lies beyond that, the caller believed in events
+	// that are not there; see [ConflictError].
 	ErrVersionConflict = errors.New("aether: version conflict")
 
 	// ErrDuplicateEvent: the actor has an event of that ID already, at another
 	// version or with other content; see [DuplicateError].
 	ErrDuplicateEvent = errors.New("aether: duplicate event")
+
+	// ErrNotSaved: the engine cannot save now, for a reason that is not the events', like
+	// a full disk. Nothing was written, and the same save may succeed later.
+	ErrNotSaved = errors.New("aether: not saved")
 
 	// ErrSnapshotNotFound: the actor has no snapshot.
 	ErrSnapshotNotFound = errors.New("aether: snapshot not found")
@@ -48,7 +54,7 @@ func (e *InvalidError) Error() string {
 // Is makes the error an [ErrInvalid].
 func (e *InvalidError) Is(target error) bool { return target == ErrInvalid }
 
-// ConflictError says who was first. It is an [ErrVersionConflict].
+// ConflictError says which versions do not fit, and who was first. It is an [ErrVersionConflict].
 type ConflictError struct {
 	ActorID string
 
@@ -58,12 +64,17 @@ type ConflictError struct {
 
 	// Events are those that won: the actor's events from Tried to Latest, the first
 	// [MaxBatchEvents] of them and no more than [MaxBatchSize] bytes; GetEvents
-	// has the rest. There are none when Tried lies beyond Latest+1.
+	// has the rest. There are none when Tried lies beyond Latest+1: then nobody has won,
+	// and what the caller has seen was never saved here.
 	Events []Event
 }
 
 func (e *ConflictError) Error() string {
-	return fmt.Sprintf("aether: version conflict: actor %q is at version %d, so version %d cannot be saved", e.ActorID, e.Latest, e.Tried)
+	text := fmt.Sprintf("aether: version conflict: actor %q is at version %d, so version %d cannot be saved", e.ActorID, e.Latest, e.Tried)
+	if e.Tried > e.Latest+1 {
+		text += fmt.Sprintf(": the next is %d", e.Latest+1)
+	}
+	return text
 }
 
 // Is makes the error an [ErrVersionConflict].

@@ -11,6 +11,7 @@ import (
 func TestErrors(t *testing.T) {
 	classes := []error{
 		aether.ErrInvalid, aether.ErrVersionConflict, aether.ErrDuplicateEvent, aether.ErrSnapshotNotFound, aether.ErrClosed,
+		aether.ErrNotSaved,
 	}
 	for _, test := range []struct {
 		err   error
@@ -23,10 +24,13 @@ func TestErrors(t *testing.T) {
 			"aether: namespace is empty"},
 		{&aether.ConflictError{ActorID: "rover/1", Tried: 3, Latest: 5}, aether.ErrVersionConflict,
 			`aether: version conflict: actor "rover/1" is at version 5, so version 3 cannot be saved`},
+		{&aether.ConflictError{ActorID: "rover/1", Tried: 6, Latest: 4}, aether.ErrVersionConflict,
+			`aether: version conflict: actor "rover/1" is at version 4, so version 6 cannot be saved: the next is 5`},
 		{&aether.DuplicateError{ActorID: "rover/1", EventID: "e1", Tried: 3, Version: 2}, aether.ErrDuplicateEvent,
 			`aether: duplicate event: actor "rover/1" has event "e1" at version 2, so it cannot be saved at version 3`},
 		{aether.ErrSnapshotNotFound, aether.ErrSnapshotNotFound, "aether: snapshot not found"},
 		{aether.ErrClosed, aether.ErrClosed, "aether: closed"},
+		{aether.ErrNotSaved, aether.ErrNotSaved, "aether: not saved"},
 	} {
 		if test.err.Error() != test.text {
 			t.Errorf("the text is %q, want %q", test.err, test.text)

@@ -31,7 +31,8 @@ type EventStore interface {
 	// actor has an event of that ID at another version, or, in a save of which all
 	// events are there, with other content, [ErrVersionConflict] when
 	// an actor's latest version is not the one the caller believed; where both of
-	// these apply, ErrDuplicateEvent. After any of the three nothing was written.
+	// these apply, ErrDuplicateEvent; [ErrNotSaved] when the engine cannot save now.
+	// After any of the four nothing was written.
 	// After another error, a context error among them, the events may or may not
 	// have been saved, unless the engine says more; but what happens has happened:
 	// nothing lands when SaveEvents has returned.

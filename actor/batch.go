@@ -257,7 +257,7 @@ func (h *Host[S, C, E]) save(ctx context.Context, c *cell[S, C, E], b *batch[S, 
 			}
 			attempts = max(attempts, r.attempts)
 			again = append(again, r)
-		case errors.Is(err, aether.ErrInvalid):
+		case errors.Is(err, aether.ErrInvalid), errors.Is(err, aether.ErrNotSaved):
 			r.answer(err)
 		default:
 			r.answer(&UnknownError{ActorID: c.id, CommandID: r.id, Err: err})

@@ -48,7 +48,7 @@
 // A refusal ([aether.ErrRefused]) is whatever error Decide returned. A function of the
 // decider that panics, or ends its goroutine as t.FailNow does, is a [PanicError] of
 // its command; the actor goes on. [ErrBusy] comes at once when too many commands wait
-// for the actor.
+// for the actor. An [aether.ErrNotSaved] is passed on: the store has written nothing.
 //
 // After an [UnknownError], and after no other, the command may have been carried out:
 // the same command with the same ID finds out. If it was ctx that ended, the command

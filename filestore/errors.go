@@ -3,6 +3,8 @@ package filestore
 import (
 	"errors"
 	"fmt"
+
+	"github.com/aether-es/aether"
 )
 
 // The classes of errors that only this engine has.
@@ -13,8 +15,8 @@ var (
 	// ErrDamaged: a file is not as it was written; see [DamageError].
 	ErrDamaged = errors.New("filestore: damaged")
 
-	// ErrDiskFull: there is no space for the save. Nothing of it was written; it can
-	// be made again once there is space.
+	// ErrDiskFull: there is no space for the save; see [DiskFullError]. Nothing of it was
+	// written; it can be made again once there is space. It is an aether.ErrNotSaved.
 	ErrDiskFull = errors.New("filestore: disk full")
 
 	// ErrStopped: a write or sync failed, so the store accepts nothing more until
@@ -59,12 +61,33 @@ func (e *DamageError) Error() string {
 // Is makes the error an [ErrDamaged].
 func (e *DamageError) Is(target error) bool { return target == ErrDamaged }
 
-// diskFullError is an [ErrDiskFull] with its cause.
-type diskFullError struct{ cause error }
+// DiskFullError says how little space there is. It is an [ErrDiskFull], and an
+// aether.ErrNotSaved: nothing was written.
+type DiskFullError struct {
+	Folder string // of the store
 
-func (e *diskFullError) Error() string        { return "filestore: disk full: " + e.cause.Error() }
-func (e *diskFullError) Is(target error) bool { return target == ErrDiskFull }
-func (e *diskFullError) Unwrap() error        { return e.cause }
+	// Free is how many bytes are free, Needed how many must be, for what is to be
+	// written and to be left for the index. Both are 0 when a write found no space.
+	Free, Needed uint64
+
+	Err error // of the system
+}
+
+func (e *DiskFullError) Error() string {
+	what := "there is no space for the save in " + e.Folder
+	if e.Needed > 0 {
+		what = fmt.Sprintf("%d bytes are free in %s, and %d are needed", e.Free, e.Folder, e.Needed)
+	}
+	return "filestore: disk full: " + what + "; nothing was written, make space and try again"
+}
+
+// Is makes the error an [ErrDiskFull] and an aether.ErrNotSaved.
+func (e *DiskFullError) Is(target error) bool {
+	return target == ErrDiskFull || target == aether.ErrNotSaved
+}
+
+// Unwrap returns the cause.
+func (e *DiskFullError) Unwrap() error { return e.Err }
 
 // stoppedError is an [ErrStopped] with its cause.
 type stoppedError struct{ cause error }

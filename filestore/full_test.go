@@ -110,9 +110,20 @@ func TestLittleSpace(t *testing.T) {
 	}
 	for range 3 {
 		_, err = n.SaveEvents(context.Background(), newSave("a", "refused", map[string]aether.Version{}, 100, "room/full")...)
-		if !errors.Is(err, ErrDiskFull) {
+		if !errors.Is(err, ErrDiskFull) || !errors.Is(err, aether.ErrNotSaved) || errors.Is(err, ErrStopped) {
 			t.Errorf("SaveEvents: %v, want ErrDiskFull", err)
 		}
+	}
+	var full *DiskFullError
+	if !errors.As(err, &full) || full.Folder != "store" || full.Free != reserve || full.Needed <= reserve {
+		t.Errorf("SaveEvents: %#v", full)
+	}
+	want := fmt.Sprintf("filestore: disk full: %d bytes are free in store, and %d are needed; nothing was written, make space and try again", reserve, full.Needed)
+	if err.Error() != want {
+		t.Errorf("SaveEvents: %v, want %s", err, want)
+	}
+	if stats, err := s.Stats(); err != nil || stats != (Stats{FreeBytes: reserve, FailedSaves: 3}) {
+		t.Errorf("Stats: %+v, %v", stats, err)
 	}
 	snapshot := aether.Snapshot{ActorID: "room/1", Version: 1, Data: []byte("{}")}
 	if err := n.(aether.SnapshotStore).SaveSnapshot(context.Background(), snapshot); !errors.Is(err, ErrDiskFull) {
@@ -156,6 +167,9 @@ func TestFullDiskRefusesTheWholeGroup(t *testing.T) {
 	for i, err := range errs {
 		if !errors.Is(err, ErrDiskFull) {
 			t.Errorf("save %d of the group: %v, want ErrDiskFull", i, err)
+		}
+		if want := "filestore: disk full: there is no space for the save in store; nothing was written, make space and try again"; err.Error() != want {
+			t.Errorf("save %d of the group: %v, want %s", i, err, want)
 		}
 	}
 	acks := []ack{{"a", "first", 1}}

@@ -51,6 +51,7 @@ const (
 
 // pebbleOptions are those of the index and of the snapshots.
 func pebbleOptions(fsys *pebblefs.FS, path string, logger *slog.Logger) *pebble.Options {
+	log := pebblefs.NewLog(logger, "filestore: Pebble")
 	options := &pebble.Options{
 		FS:                          fsys,
 		FormatMajorVersion:          pebble.FormatNewest,
@@ -58,13 +59,14 @@ func pebbleOptions(fsys *pebblefs.FS, path string, logger *slog.Logger) *pebble.
 		MemTableStopWritesThreshold: 4,
 		L0CompactionThreshold:       8,
 		MaxOpenFiles:                512,
-		Logger:                      pebbleLogger{logger},
+		Logger:                      log,
 	}
 	options.EventListener = &pebble.EventListener{
-		BackgroundError: func(err error) { logger.Warn("filestore: Pebble", "folder", path, "error", err) },
+		BackgroundError: func(err error) { log.Report(slog.LevelWarn, path, err) },
 		DataCorruption: func(info pebble.DataCorruptionInfo) {
-			fsys.NoteDamage(fmt.Errorf("%s: %w", info.Path, info.Details))
-			logger.Error("filestore: Pebble", "folder", path, "damage", info)
+			damage := fmt.Errorf("%s: %w", info.Path, info.Details)
+			fsys.NoteDamage(damage)
+			log.Report(slog.LevelError, path, damage)
 		},
 	}
 	for i := range options.Levels {
@@ -90,17 +92,6 @@ func openPebble(path string, options *pebble.Options, files *pebblefs.FS, cache 
 		return nil, err
 	}
 	return <-opened, nil
-}
-
-// pebbleLogger passes on what Pebble complains about, and not its diary.
-type pebbleLogger struct{ logger *slog.Logger }
-
-func (pebbleLogger) Infof(string, ...any) {}
-func (l pebbleLogger) Errorf(format string, args ...any) {
-	l.logger.Warn("filestore: Pebble", "error", fmt.Sprintf(format, args...))
-}
-func (l pebbleLogger) Fatalf(format string, args ...any) {
-	panic(fmt.Sprintf("filestore: Pebble: "+format, args...))
 }
 
 func textKey(kind byte, texts ...string) []byte {

@@ -37,8 +37,8 @@ func (n *namespace) wake() {
 
 // SaveEvents is described at [aether.EventStore]. A save that waits for the disk
 // is not given up when ctx ends, so after a context error nothing was written.
-// It may also fail with [ErrDiskFull], after which nothing was written, or with
-// [ErrStopped], after which it may have been.
+// It may also fail with [ErrDiskFull], which is an [aether.ErrNotSaved], or with
+// [ErrStopped], after which it may have been written.
 func (n *namespace) SaveEvents(ctx context.Context, events ...aether.Event) (aether.Position, error) {
 	complete, err := storekit.Complete(events, time.Now())
 	if err != nil {

@@ -37,7 +37,7 @@ func (s *Store) rotate() error {
 	if err := s.create(next); err != nil {
 		_ = s.fs.Remove(next.path)
 		if isDiskFull(err) {
-			return &diskFullError{err}
+			return &DiskFullError{Folder: s.dir, Err: err}
 		}
 		return s.fail(err)
 	}

@@ -1,7 +1,6 @@
 package filestore
 
 import (
-	"fmt"
 	"syscall"
 	"time"
 
@@ -50,7 +49,7 @@ func (p *space) enough(size int64, keep uint64) error {
 	}
 	keep = min(keep, usage.TotalBytes/16)
 	if usage.AvailBytes < keep+uint64(size) {
-		return &diskFullError{fmt.Errorf("%d bytes are free in %s; this needs %d, and %d are kept for the index: %w", usage.AvailBytes, p.dir, size, keep, syscall.ENOSPC)}
+		return &DiskFullError{Folder: p.dir, Free: usage.AvailBytes, Needed: keep + uint64(size), Err: syscall.ENOSPC}
 	}
 	return nil
 }

@@ -6,6 +6,7 @@ import (
 	"log/slog"
 	"slices"
 	"sync"
+	"sync/atomic"
 
 	"github.com/aether-es/aether"
 	"github.com/cockroachdb/pebble/v2/vfs"
@@ -104,6 +105,7 @@ type Store struct {
 	filter   filter      // of the events in index
 	freezes  chan frozen // from the writer to the indexer, which has one at most
 	done     sync.WaitGroup
+	failed   atomic.Uint64 // saves
 
 	// life is held for reading while something is used that Close releases.
 	life   sync.RWMutex

@@ -66,6 +66,9 @@ func (s *Store) commit(group []*save) {
 		w.size += int64(len(w.buf))
 		s.publish(group)
 	}
+	if err != nil {
+		s.failed.Add(uint64(len(group)))
+	}
 	for _, r := range group {
 		if err != nil {
 			r.err, r.repeat = err, false
@@ -201,7 +204,7 @@ func (w *writer) writeAndSync(s *Store) error {
 			return s.fail(errors.Join(err, wipeErr))
 		}
 		s.space.spare = 0
-		return &diskFullError{err}
+		return &DiskFullError{Folder: s.dir, Err: err}
 	}
 	w.fillAhead(s.options.SegmentSize)
 	if err := w.file.SyncData(); err != nil {

@@ -9,11 +9,18 @@ import (
 
 // Bus carries integration events to whoever subscribes. It is safe for concurrent use.
 type Bus interface {
-	// Publish hands events of one stream on, in order. Events whose numbers the bus
-	// has carried before are passed over; a number that leaves a gap to the last one
-	// is an [ErrGap], and nothing of the call is carried. When it returns nil, the bus
-	// has the events, in the way it has promised to keep them.
+	// Publish hands events of one stream on; their numbers follow on each other. Events
+	// whose numbers the bus has carried before are passed over. A number that leaves a
+	// gap, to the last one or within the call, is an [ErrGap], and events of several
+	// streams are an [ErrMixed]: then nothing of the call is carried. When it returns
+	// nil, the bus has the events, in the way it has promised to keep them.
 	Publish(ctx context.Context, events ...Event) error
+
+	// Last returns the place behind the last event of a stream that the bus has carried
+	// together with all others of its position; the zero Cursor when there is none, or
+	// none that the bus remembers. A bus that keeps events may lose the newest in a
+	// crash; a relay that is ahead of it goes back to there, and publishes them again.
+	Last(ctx context.Context, stream Stream) (Cursor, error)
 
 	// Subscribe yields the events of a stream with numbers greater than after, in
 	// order, without a gap, and waits for what comes, until the loop is left or ctx
@@ -29,6 +36,9 @@ var (
 
 	// ErrGap: events are missing before those that were published; see [GapError].
 	ErrGap = errors.New("integration: gap in a sequence")
+
+	// ErrMixed: events of several streams were to be published with one call.
+	ErrMixed = errors.New("integration: events of several streams in one call")
 )
 
 // GoneError says what the bus still has. It is an [ErrGone].

@@ -14,7 +14,15 @@
 // No command writes to a store and to a bus. The [Relay] follows the log, maps, and
 // publishes; after a crash it goes on from its cursor, which may be a little old, and
 // publishes some events again, with the same IDs and sequence numbers. None is left
-// out. Receivers pass over the numbers they have seen.
+// out. Receivers pass over the numbers they have seen. A bus that has lost its newest
+// events gets them again. At an event that cannot be mapped the relay stops, alone, and
+// says so; everything else goes on.
+//
+// # Commands
+//
+// Commands come over a bus as well as over HTTP, with the same ID, version seen and
+// answer; [EncodeReply] is what an answer looks like on a wire, so that a refusal is
+// still a refusal on the other side.
 //
 // # Sequences
 //

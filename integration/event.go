@@ -41,9 +41,12 @@ type Event struct {
 }
 
 // Digest tells the event from any other, also from one at its place in another
-// history; its number is not part of it.
+// history. It is the same for the event in the log and for what came over a wire, so
+// neither the form of the data nor the event's number is part of it: the ID of the
+// domain event and its time tell two histories apart.
 func (e *Event) Digest() string {
-	text, _ := json.Marshal([]any{e.Stream, e.ID, e.Type, e.Subject, e.Time, e.Metadata, string(e.Data)}) // texts and numbers: it cannot fail
+	moment := e.Time.UTC().Format(time.RFC3339Nano)
+	text, _ := json.Marshal([]any{e.Stream, e.ID, e.Type, e.Subject, e.Position, moment, e.Metadata}) // texts and numbers: it cannot fail
 	sum := sha256.Sum256(text)
 	return hex.EncodeToString(sum[:16])
 }

@@ -23,8 +23,9 @@ type Relay struct {
 	bus       Bus
 	options   RelayOptions
 
-	mu     sync.Mutex
-	status RelayStatus
+	mu      sync.Mutex
+	status  RelayStatus
+	ordered chan struct{} // has an item when an operator wants it tried again
 }
 
 // RelayOptions are the settings of a relay. Zero values are the defaults.
@@ -36,24 +37,39 @@ type RelayOptions struct {
 	Logger *slog.Logger
 }
 
+// RelayState is what a relay is doing.
+type RelayState string
+
+// The states of a relay.
+const (
+	RelayStarting   RelayState = "starting"   // it does not know yet where it was
+	RelayPublishing RelayState = "publishing" // what is there, and then what comes
+	RelayRetrying   RelayState = "retrying"   // after an error that may go away
+	RelayStopped    RelayState = "stopped"    // before an event that the mapping cannot map
+)
+
 // RelayStatus is how far a relay has come.
 type RelayStatus struct {
-	Cursor Cursor
+	Stream Stream     `json:"stream"`
+	State  RelayState `json:"state"`
+	Cursor Cursor     `json:"cursor"`
 
-	// Err is why nothing goes on at the moment, nil when it does.
-	Err error
+	// Err is why nothing goes on at the moment, nil when it does; Error is its text.
+	Err   error  `json:"-"`
+	Error string `json:"error,omitempty"`
 }
 
 // NewRelay returns a relay of a namespace's log. Its cursor is kept as a snapshot, if
 // the store keeps snapshots; without one, the log is read from its beginning, and all
 // of it published again.
 func NewRelay(store aether.EventStore, namespace string, mapping Mapping, bus Bus, options *RelayOptions) *Relay {
-	r := &Relay{mapping: mapping, store: store, namespace: namespace, bus: bus}
+	r := &Relay{mapping: mapping, store: store, namespace: namespace, bus: bus, ordered: make(chan struct{}, 1)}
 	if options != nil {
 		r.options = *options
 	}
 	r.options.CursorEvery = cmp.Or(r.options.CursorEvery, 1000)
-	r.options.Logger = cmp.Or(r.options.Logger, slog.Default())
+	r.options.Logger = cmp.Or(r.options.Logger, slog.Default()).With("system", mapping.System, "namespace", namespace)
+	r.status = RelayStatus{Stream: mapping.Stream(namespace), State: RelayStarting}
 	return r
 }
 
@@ -64,40 +80,109 @@ func (r *Relay) Status() RelayStatus {
 	return r.status
 }
 
+// Retry has the event tried again before which the relay has stopped, and what it
+// waits to try again tried at once.
+func (r *Relay) Retry() {
+	select {
+	case r.ordered <- struct{}{}:
+	default:
+	}
+}
+
 // Run publishes what is in the log behind the cursor, and then what comes, until
-// ctx ends, the store or the bus is closed, or the mapping fails, and returns
-// why. Other errors of the store and the bus are logged, and tried again after
-// growing pauses of up to ten seconds.
+// ctx ends, or the store or the bus is closed, and returns why.
+//
+// At an event that the mapping cannot map it stops, for to go on would be to leave a
+// hole: [Relay.Status] tells which and why, and it goes on when a program comes that
+// can, or somebody calls [Relay.Retry]. When the bus lacks events that it has had
+// before, they are published again. Other errors of the store and the bus are logged,
+// and what failed is tried again after growing pauses of up to ten seconds.
 //
 // Two relays of one mapping may run at once; the bus passes over what comes twice.
 func (r *Relay) Run(ctx context.Context) error {
-	cursor, err := r.load(ctx)
-	if err != nil {
-		return err
-	}
-	failed := 0
-	for {
+	var cursor Cursor
+	prepare := r.start
+	for failed := 0; ; {
 		from := cursor
-		cursor, err = r.publish(ctx, cursor)
-		r.note(cursor, err)
-		_, unmapped := errors.AsType[*MapError](err)
-		if ctx.Err() != nil || unmapped || errors.Is(err, aether.ErrClosed) || errors.Is(err, ErrGap) {
+		err := prepare(ctx, &cursor)
+		if err == nil {
+			prepare = func(context.Context, *Cursor) error { return nil }
+			cursor, err = r.publish(ctx, cursor)
+		}
+		if ctx.Err() != nil || errors.Is(err, aether.ErrClosed) {
+			r.note(cursor, RelayRetrying, err)
 			r.save(context.WithoutCancel(ctx), cursor)
 			return err
+		}
+		if errors.Is(err, ErrGap) {
+			prepare = r.back
 		}
 		if cursor != from {
 			failed = 0
 		}
+		if _, unmapped := errors.AsType[*MapError](err); unmapped {
+			failed = 0
+			r.note(cursor, RelayStopped, err)
+			r.options.Logger.Error("integration: relay stopped", "error", err)
+			r.await(ctx, nil)
+			continue
+		}
 		failed++
-		r.options.Logger.Warn("integration: relay: trying again", "system", r.mapping.System, "namespace", r.namespace, "error", err)
-		_ = backoff.Wait(ctx, backoff.After(failed, time.Millisecond, 10*time.Second)) // publish notices the end of ctx
+		r.note(cursor, RelayRetrying, err)
+		r.options.Logger.Warn("integration: relay: trying again", "error", err)
+		pause := time.NewTimer(backoff.After(failed, time.Millisecond, 10*time.Second))
+		r.await(ctx, pause.C)
+		pause.Stop()
 	}
 }
 
-func (r *Relay) note(cursor Cursor, err error) {
+// await waits until a pause is over, somebody orders another attempt, or ctx ends.
+func (r *Relay) await(ctx context.Context, over <-chan time.Time) {
+	select {
+	case <-over:
+	case <-r.ordered:
+	case <-ctx.Done():
+	}
+}
+
+// start finds out where to go on.
+func (r *Relay) start(ctx context.Context, cursor *Cursor) error {
+	saved, err := r.load(ctx)
+	if err != nil {
+		return err
+	}
+	*cursor = saved
+	last, err := r.bus.Last(ctx, r.mapping.Stream(r.namespace))
+	if err != nil {
+		return err
+	}
+	if last.Sequence != 0 && last.Sequence < cursor.Sequence { // one that has nothing takes any number, or says ErrGap
+		r.lost(cursor, last)
+	}
+	return nil
+}
+
+// back goes back to what the bus has, since it lacks what comes before the next event.
+func (r *Relay) back(ctx context.Context, cursor *Cursor) error {
+	last, err := r.bus.Last(ctx, r.mapping.Stream(r.namespace))
+	if err == nil && last.Sequence < cursor.Sequence {
+		r.lost(cursor, last)
+	}
+	return err
+}
+
+func (r *Relay) lost(cursor *Cursor, last Cursor) {
+	r.options.Logger.Warn("integration: relay: the bus lacks events that it had; publishing them again", "had", cursor.Sequence, "has", last.Sequence)
+	*cursor = last
+}
+
+func (r *Relay) note(cursor Cursor, state RelayState, err error) {
 	r.mu.Lock()
 	defer r.mu.Unlock()
-	r.status = RelayStatus{Cursor: cursor, Err: err}
+	r.status.Cursor, r.status.State, r.status.Err, r.status.Error = cursor, state, err, ""
+	if err != nil {
+		r.status.Error = err.Error()
+	}
 }
 
 // together is how many events are published with one call, when so many wait.
@@ -120,7 +205,7 @@ func (r *Relay) publish(ctx context.Context, cursor Cursor) (Cursor, error) {
 			r.save(ctx, cursor)
 			saved = cursor
 		}
-		r.note(cursor, nil)
+		r.note(cursor, RelayPublishing, nil)
 		return nil
 	}
 	// What is there already comes in batches, what comes then at once.
@@ -150,6 +235,7 @@ func (r *Relay) publish(ctx context.Context, cursor Cursor) (Cursor, error) {
 			break
 		}
 	}
+	r.note(cursor, RelayPublishing, nil)
 	for e, err := range r.mapping.Follow(ctx, r.store, r.namespace, cursor) {
 		if err == nil {
 			if batch = append(batch, e); !e.Last {
@@ -193,7 +279,7 @@ func (r *Relay) save(ctx context.Context, cursor Cursor) {
 		})
 	}
 	if err != nil && !errors.Is(err, aether.ErrClosed) {
-		r.options.Logger.Warn("integration: relay: cursor not saved", "system", r.mapping.System, "namespace", r.namespace, "error", err)
+		r.options.Logger.Warn("integration: relay: cursor not saved", "error", err)
 	}
 }
 
@@ -218,7 +304,7 @@ func (r *Relay) load(ctx context.Context) (Cursor, error) {
 	case ctx.Err() != nil, errors.Is(err, aether.ErrClosed):
 		return Cursor{}, err
 	case !errors.Is(err, aether.ErrSnapshotNotFound):
-		r.options.Logger.Warn("integration: relay: cursor not used; reading the log from its beginning", "system", r.mapping.System, "error", err)
+		r.options.Logger.Warn("integration: relay: cursor not used; reading the log from its beginning", "error", err)
 	}
 	return Cursor{}, nil
 }

@@ -93,7 +93,9 @@ func (c *client) receive() error {
 	case bad != nil:
 		c.refuse(websocket.StatusPolicyViolation, bad.Error())
 	case request.Subscribe != nil:
-		c.subscribe(*request.Subscribe, request.After)
+		c.subscribe(*request.Subscribe, request.After, request.Renew)
+	case request.Ping != nil:
+		c.reply(pong(*request.Ping))
 	default:
 		c.unsubscribe(*request.Unsubscribe)
 	}
@@ -125,7 +127,7 @@ func (c *client) refuse(code websocket.StatusCode, reason string) {
 	run(woken)
 }
 
-func (c *client) subscribe(name string, after *uint64) {
+func (c *client) subscribe(name string, after *uint64, renew bool) {
 	h := c.hub
 	allowed := len(name) > 0 && len(name) <= maxTopic && (c.may == nil || c.may(name))
 	h.mu.Lock()
@@ -149,17 +151,30 @@ func (c *client) subscribe(name string, after *uint64) {
 		t.subscribers++
 		h.settle(t)
 		s := &subscription{client: c, topic: t, idle: -1, blind: true}
-		if after != nil && *after >= t.from() && *after <= t.known {
-			s.cursor, s.blind = *after, false
-			c.reply(message(name, *after, "", nil))
+		if after != nil {
+			s.cursor = *after
+			if !renew && s.cursor >= t.from() && s.cursor <= t.known {
+				s.blind, s.begun = false, true
+				c.say(message(name, s.cursor, plain, "", nil))
+			}
 		}
 		c.subscriptions = append(c.subscriptions, s)
 		c.queue = append(c.queue, s)
 	}
 	if problem != "" {
-		c.reply(failure(name, problem))
+		c.say(failure(name, problem))
 	}
 	run(c.wake(nil))
+}
+
+// reply answers a message that is not about a topic.
+func (c *client) reply(frame []byte) {
+	c.hub.mu.Lock()
+	defer c.hub.mu.Unlock()
+	if !c.over() {
+		c.say(frame)
+		run(c.wake(nil))
+	}
 }
 
 func (c *client) unsubscribe(name string) {
@@ -181,7 +196,7 @@ func (c *client) subscribed(name string) *subscription {
 	return nil
 }
 
-func (c *client) reply(frame []byte) {
+func (c *client) say(frame []byte) {
 	c.replies = append(c.replies, frame)
 	if c.replyBytes += len(frame); c.replyBytes > maxReplies && !c.over() {
 		c.hub.stats.Dropped++

@@ -6,6 +6,7 @@ import (
 	"context"
 	"encoding/json"
 	"errors"
+	"fmt"
 	"log/slog"
 	"net/http"
 	"sync"
@@ -16,7 +17,8 @@ import (
 	"github.com/coder/websocket"
 )
 
-// ErrNoTopic is what a document function returns for a topic that does not exist.
+// ErrNoTopic is what a document function returns for a topic that does not exist. A
+// function that cannot tell, for it is not caught up, returns another error.
 var ErrNoTopic = errors.New("live: no such topic")
 
 // Document is the state of a topic.
@@ -46,8 +48,9 @@ type Change struct {
 type Hub struct {
 	options Options
 	read    func(topic string) (Document, error)
-	cancel  context.CancelFunc // of the contexts of read
-	done    chan struct{}      // closed by Close
+	current func(topic string) error // with Options.Current
+	cancel  context.CancelFunc       // of the contexts of both
+	done    chan struct{}            // closed by Close
 	start   time.Time
 	running sync.WaitGroup
 
@@ -61,6 +64,9 @@ type Hub struct {
 	recent  list.List // of topics with a cost, the one published to last in front
 	bytes   int       // the sum of their costs
 	stats   Stats
+
+	stale      []*topic // whose documents are to be read because of Refresh
+	refreshing int      // how many read those
 }
 
 // Options are the settings of a hub. Zero values are the defaults.
@@ -87,6 +93,18 @@ type Options struct {
 	// seconds by default; and how long reading a document may take.
 	Ping    time.Duration
 	Timeout time.Duration
+
+	// Wait is how long a client that has more of a topic than its document waits for the
+	// document to come as far, 5 seconds by default.
+	Wait time.Duration
+
+	// Current tells documents that lag from a history that was restored: it returns nil
+	// once the documents of a topic have all that had happened when it was called, also
+	// on other nodes, and an error if its context ends before, which it does after Wait.
+	// It is asked when a client has more than the document; if the document has less
+	// still when it is read again, the client is told that the history was restored.
+	// Without the function clients are never told.
+	Current func(ctx context.Context, topic string) error
 
 	// History is how many changes of a topic are kept, 256 by default; HistoryBytes how
 	// many bytes of all topics, 64 MiB by default, of one an eighth. The topics
@@ -115,7 +133,8 @@ type Stats struct {
 // New returns a hub. Whoever makes it closes it.
 //
 // The document function reads the newest document of a topic, with an error that is
-// [ErrNoTopic] if there is no such topic. It is called by several goroutines, for
+// [ErrNoTopic] if there is no such topic: clients believe that. After any other error
+// they try again. It is called by several goroutines, for
 // different topics; its context ends after [Options.Timeout], or when the hub is
 // closed.
 func New(document func(ctx context.Context, topic string) (Document, error), options *Options) *Hub {
@@ -135,6 +154,7 @@ func New(document func(ctx context.Context, topic string) (Document, error), opt
 	o.Topics = cmp.Or(max(o.Topics, 0), 100)
 	o.Ping = cmp.Or(max(o.Ping, 0), 30*time.Second)
 	o.Timeout = cmp.Or(max(o.Timeout, 0), 30*time.Second)
+	o.Wait = cmp.Or(max(o.Wait, 0), 5*time.Second)
 	o.History = cmp.Or(max(o.History, 0), 256)
 	o.HistoryBytes = cmp.Or(max(o.HistoryBytes, 0), 64<<20)
 	o.Logger = cmp.Or(o.Logger, slog.Default())
@@ -142,6 +162,17 @@ func New(document func(ctx context.Context, topic string) (Document, error), opt
 		ctx, cancel := context.WithTimeout(ctx, o.Timeout)
 		defer cancel()
 		return document(ctx, topic)
+	}
+	h.current = func(topic string) (err error) {
+		defer func() {
+			if value := recover(); value != nil {
+				err = fmt.Errorf("it panicked: %v", value)
+				o.Logger.Warn("live: whether a document is current cannot be told", "topic", topic, "error", err)
+			}
+		}()
+		ctx, cancel := context.WithTimeout(ctx, o.Wait)
+		defer cancel()
+		return o.Current(ctx, topic)
 	}
 	h.running.Go(h.watch)
 	return h
@@ -180,6 +211,8 @@ func (h *Hub) Publish(changes ...Change) {
 		}
 		clear(t.idle)
 		t.idle = t.idle[:0]
+		t.waiting = append(t.waiting, t.recall(t.last)...)
+		h.readSoon(t)
 	}
 	h.forget()
 	h.mu.Unlock()
@@ -195,7 +228,7 @@ func (h *Hub) encode(change *Change) []byte {
 		h.options.Logger.Warn("live: a change cannot be sent, the document is", "topic", change.Topic, "position", change.Position, "error", "its data "+err.Error())
 		return nil
 	}
-	return message(change.Topic, change.Position, "change", change.Data)
+	return message(change.Topic, change.Position, plain, "change", change.Data)
 }
 
 // Stats returns what the hub has to do.

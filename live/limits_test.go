@@ -112,8 +112,9 @@ func TestBrokenRules(t *testing.T) {
 		{"binary", websocket.MessageBinary, `{"subscribe":"a"}`, websocket.StatusUnsupportedData, "messages are text"},
 		{"no JSON", websocket.MessageText, `subscribe`, websocket.StatusPolicyViolation, "a message is not what it should be"},
 		{"nothing", websocket.MessageText, ``, websocket.StatusPolicyViolation, "a message is not what it should be"},
-		{"neither", websocket.MessageText, `{}`, websocket.StatusPolicyViolation, "a message subscribes or unsubscribes"},
-		{"both", websocket.MessageText, `{"subscribe":"a","unsubscribe":"b"}`, websocket.StatusPolicyViolation, "a message subscribes or unsubscribes"},
+		{"none", websocket.MessageText, `{}`, websocket.StatusPolicyViolation, "a message subscribes, unsubscribes or pings"},
+		{"both", websocket.MessageText, `{"subscribe":"a","unsubscribe":"b"}`, websocket.StatusPolicyViolation, "a message subscribes, unsubscribes or pings"},
+		{"both, with a ping", websocket.MessageText, `{"subscribe":"a","ping":1}`, websocket.StatusPolicyViolation, "a message subscribes, unsubscribes or pings"},
 		{"negative", websocket.MessageText, `{"subscribe":"a","after":-1}`, websocket.StatusPolicyViolation, "a message is not what it should be"},
 		{"too big", websocket.MessageText, `{"subscribe":"` + strings.Repeat("x", 100_000) + `"}`, websocket.StatusMessageTooBig, "message too big"},
 	} {

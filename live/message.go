@@ -11,11 +11,14 @@ import (
 	"github.com/coder/websocket"
 )
 
-// request is what a client may send: one of the two is there.
+// request is what a client may send: one of the first three is there.
 type request struct {
 	Subscribe   *string `json:"subscribe"`
 	Unsubscribe *string `json:"unsubscribe"`
-	After       *uint64 `json:"after"`
+	Ping        *uint64 `json:"ping"`
+
+	After *uint64 `json:"after"`
+	Renew bool    `json:"renew"`
 }
 
 // decode reads a message of a client. The error is told to the client.
@@ -24,17 +27,33 @@ func decode(text []byte) (request, error) {
 	if err := json.Unmarshal(text, &r); err != nil {
 		return request{}, errors.New("a message is not what it should be")
 	}
-	if (r.Subscribe == nil) == (r.Unsubscribe == nil) {
-		return request{}, errors.New("a message subscribes or unsubscribes")
+	kinds := 0
+	for _, there := range []bool{r.Subscribe != nil, r.Unsubscribe != nil, r.Ping != nil} {
+		if there {
+			kinds++
+		}
+	}
+	if kinds != 1 {
+		return request{}, errors.New("a message subscribes, unsubscribes or pings")
 	}
 	return r, nil
 }
 
+// mark says what a document is that has less than its client.
+type mark string
+
+const (
+	plain    mark = ""
+	behind   mark = `,"behind":true`
+	restored mark = `,"restored":true`
+)
+
 // message returns the frame of a document or a change; without a kind, of a place.
-func message(topic string, position uint64, kind string, data []byte) []byte {
+func message(topic string, position uint64, m mark, kind string, data []byte) []byte {
 	text := begin(topic, len(data))
 	text = append(text, `,"position":`...)
 	text = strconv.AppendUint(text, position, 10)
+	text = append(text, m...)
 	if kind != "" {
 		text = append(text, `,"`...)
 		text = append(text, kind...)
@@ -49,6 +68,12 @@ func failure(topic, text string) []byte {
 	message := append(begin(topic, len(text)), `,"error":"`...)
 	message = append(message, text...)
 	return finish(opText, append(message, `"}`...))
+}
+
+// pong returns the frame of the answer to a ping in a message.
+func pong(n uint64) []byte {
+	text := append(make([]byte, headSpace, headSpace+32), `{"pong":`...)
+	return finish(opText, append(strconv.AppendUint(text, n, 10), '}'))
 }
 
 // headSpace is that of the longest head of a frame.

@@ -4,6 +4,7 @@ import (
 	"bufio"
 	"bytes"
 	"encoding/json"
+	"reflect"
 	"strings"
 	"testing"
 
@@ -17,6 +18,7 @@ func FuzzDecode(f *testing.F) {
 		`{"subscribe":"grid/mars"}`, `{"subscribe":"grid/mars","after":123}`, `{"unsubscribe":"grid/mars"}`,
 		`{"subscribe":"a","after":18446744073709551615}`, `{"subscribe":"a","after":1e3}`, `{"subscribe":null}`,
 		`{"SUBSCRIBE":"\ud800","x":[]}`, `[]`, `{}`, ``, `{"subscribe":"a"}{}`, "{\"subscribe\":\"\xff\"}",
+		`{"subscribe":"a","after":7,"renew":true}`, `{"ping":7}`, `{"ping":-1}`, `{"ping":1,"subscribe":"a"}`,
 	} {
 		f.Add([]byte(text))
 	}
@@ -28,7 +30,11 @@ func FuzzDecode(f *testing.F) {
 			}
 			return
 		}
-		if (r.Subscribe == nil) == (r.Unsubscribe == nil) {
+		kinds := map[bool]int{}
+		kinds[r.Subscribe != nil]++
+		kinds[r.Unsubscribe != nil]++
+		kinds[r.Ping != nil]++
+		if kinds[true] != 1 {
 			t.Fatalf("%q says %+v", text, r)
 		}
 		again, err := json.Marshal(r)
@@ -39,8 +45,7 @@ func FuzzDecode(f *testing.F) {
 		if err != nil {
 			t.Fatalf("%q was read, %s is not: %v", text, again, err)
 		}
-		same := func(a, b *string) bool { return a == nil && b == nil || a != nil && b != nil && *a == *b }
-		if !same(r.Subscribe, r2.Subscribe) || !same(r.Unsubscribe, r2.Unsubscribe) || (r.After == nil) != (r2.After == nil) || r.After != nil && *r.After != *r2.After {
+		if !reflect.DeepEqual(r, r2) {
 			t.Errorf("%q is %+v, %s is %+v", text, r, again, r2)
 		}
 		// Its name can be told back.
@@ -83,7 +88,7 @@ func TestFrames(t *testing.T) {
 	}
 	for _, size := range sizes {
 		data := `"` + strings.Repeat("x", size) + `"`
-		text := checkFrame(t, message("a\"b", 42, "change", []byte(data)))
+		text := checkFrame(t, message("a\"b", 42, plain, "change", []byte(data)))
 		if want := `{"topic":"a\"b","position":42,"change":` + data + `}`; string(text) != want {
 			t.Errorf("size %d: the message is %.80s", size, text)
 		}

@@ -5,8 +5,11 @@ import (
 	"encoding/json"
 	"fmt"
 	"math/rand/v2"
+	"net/http"
 	"sync"
+	"sync/atomic"
 	"testing"
+	"testing/synctest"
 	"time"
 
 	"github.com/coder/websocket"
@@ -22,16 +25,15 @@ type state struct {
 
 func (s state) apply(add uint64) state { return state{s.Count + 1, s.Hash*31 + add} }
 
-// model is the truth: the states of all topics at all positions.
+// model is the truth: the changes of all topics, and the states at all positions.
 type model struct {
 	mu     sync.Mutex
 	topics map[string]*truth
 }
 
 type truth struct {
-	publishing chan struct{} // full from commit to publication: a lock under which time goes on
-	last       uint64
-	states     map[uint64]state
+	changes []Change
+	states  map[uint64]state
 }
 
 func (m *model) at(topic string, position uint64) (state, bool) {
@@ -41,96 +43,196 @@ func (m *model) at(topic string, position uint64) (state, bool) {
 	return s, ok
 }
 
-func (m *model) newest(topic string) (uint64, state) {
+// newest returns the newest position of a topic.
+func (m *model) newest(topic string) uint64 {
 	m.mu.Lock()
 	defer m.mu.Unlock()
-	t := m.topics[topic]
-	return t.last, t.states[t.last]
+	return m.topics[topic].last()
 }
 
-// commit commits a change.
-func (m *model) commit(topic string, add uint64) Change {
+func (t *truth) last() uint64 {
+	if len(t.changes) == 0 {
+		return 0
+	}
+	return t.changes[len(t.changes)-1].Position
+}
+
+// commit commits some changes of a topic.
+func (m *model) commit(topic string) {
 	m.mu.Lock()
 	defer m.mu.Unlock()
 	t := m.topics[topic]
-	s := t.states[t.last].apply(add)
-	t.last += 1 + rand.Uint64N(3)
-	t.states[t.last] = s
-	change := Change{Topic: topic, Position: t.last}
-	if rand.IntN(20) > 0 {
-		change.Data = fmt.Append(nil, add)
+	for range 1 + rand.IntN(3) {
+		add, last := rand.Uint64(), t.last()
+		change := Change{Topic: topic, Position: last + 1 + rand.Uint64N(3)}
+		t.states[change.Position] = t.states[last].apply(add)
+		if rand.IntN(20) > 0 {
+			change.Data = fmt.Append(nil, add)
+		}
+		t.changes = append(t.changes, change)
 	}
-	return change
 }
 
 func pause(most time.Duration) { pass(rand.N(most)) }
 
-// publish commits and publishes changes of some topics, each in order.
-func (m *model) publish(hub *Hub, names []string, changes int) {
-	for range changes {
-		pause(20 * time.Millisecond)
-		name := names[rand.IntN(len(names))]
-		t := m.topics[name]
-		t.publishing <- struct{}{}
-		together := make([]Change, 1+rand.IntN(3))
-		for i := range together {
-			together[i] = m.commit(name, rand.Uint64())
+// node is a hub with a read model of its own, which lags behind the truth.
+type node struct {
+	m   *model
+	hub *Hub
+
+	mu      sync.Mutex
+	applied map[string]int // how many changes
+	quick   atomic.Bool
+}
+
+// read returns a document as it is in the read model.
+func (n *node) read(_ context.Context, topic string) (Document, error) {
+	if !n.quick.Load() {
+		pause(10 * time.Millisecond)
+		defer pause(10 * time.Millisecond)
+	}
+	n.m.mu.Lock()
+	defer n.m.mu.Unlock()
+	n.mu.Lock()
+	defer n.mu.Unlock()
+	t := n.m.topics[topic]
+	position := uint64(0)
+	if applied := n.applied[topic]; applied > 0 {
+		position = t.changes[applied-1].Position
+	}
+	data, err := json.Marshal(t.states[position])
+	return Document{position, data}, err
+}
+
+// apply applies the changes of a topic and publishes them until there are no more to
+// come. Now and then it publishes none of some, and says so, of this topic or of all.
+func (n *node) apply(topic string, done <-chan struct{}) {
+	for last := false; ; {
+		n.m.mu.Lock()
+		n.mu.Lock()
+		changes := n.m.topics[topic].changes[n.applied[topic]:]
+		n.mu.Unlock()
+		n.m.mu.Unlock()
+		if len(changes) == 0 {
+			if last {
+				return
+			}
+			select {
+			case <-done:
+				last = true
+			case <-time.After(time.Millisecond):
+			}
+			continue
 		}
+		changes = changes[:1+rand.IntN(len(changes))]
+		n.mu.Lock()
+		n.applied[topic] += len(changes)
+		n.mu.Unlock()
 		if rand.IntN(2) == 0 {
-			pause(5 * time.Millisecond) // committed, and not published yet
+			pause(5 * time.Millisecond) // applied, and not published yet
 		}
-		hub.Publish(together...)
-		<-t.publishing
+		switch rand.IntN(16) {
+		case 0:
+			n.hub.Refresh(nil)
+		case 1, 2:
+			n.hub.Refresh(func(name string) bool { return name == topic })
+		default:
+			n.hub.Publish(changes...)
+		}
+		if rand.IntN(8) == 0 {
+			pause(200 * time.Millisecond) // others are ahead meanwhile
+		}
 	}
 }
 
-// Any number of publishers and clients that come, go, and are slow: the state that a
-// client has is the true one of its position, at every moment, and in the end the
-// newest.
+// current waits until the read model has what happened.
+func (n *node) current(ctx context.Context, topic string) error {
+	n.m.mu.Lock()
+	want := len(n.m.topics[topic].changes)
+	n.m.mu.Unlock()
+	for {
+		n.mu.Lock()
+		applied := n.applied[topic]
+		n.mu.Unlock()
+		if applied >= want {
+			return nil
+		}
+		select {
+		case <-ctx.Done():
+			return ctx.Err()
+		case <-time.After(time.Millisecond):
+		}
+	}
+}
+
+// Any number of publishers, nodes that lag and lose what they should publish, and
+// clients that come, go, and are slow: the state that a client has is the true one of
+// its position, at every moment, it never goes back, and in the end it is the newest.
 func TestModel(t *testing.T) {
 	const topics, publishers, clients, changes = 6, 4, 20, 250
-	for round := range 6 {
+	for round := range 8 {
 		t.Run(fmt.Sprint(round), func(t *testing.T) {
-			options := Options{History: 1 << (2 * round), HistoryBytes: 1 << (11 + 2*round), Ping: time.Second, Timeout: time.Hour}
+			options := Options{History: 1 << (2 * (round % 6)), HistoryBytes: 1 << (11 + 2*(round%6)), Ping: time.Second, Timeout: time.Hour}
 			inWorld(t, options, func(t *testing.T, w *world) {
 				m := &model{topics: make(map[string]*truth)}
 				var names []string
 				for i := range topics {
 					name := fmt.Sprintf("topic/%d", i)
 					names = append(names, name)
-					m.topics[name] = &truth{publishing: make(chan struct{}, 1), states: map[uint64]state{0: {}}}
+					m.topics[name] = &truth{states: map[uint64]state{0: {}}}
 				}
-				w.hub.Close() // the model has its own read DB
-				w.hub = New(func(_ context.Context, topic string) (Document, error) {
-					pause(10 * time.Millisecond)
-					position, s := m.newest(topic)
-					defer pause(10 * time.Millisecond)
-					data, err := json.Marshal(s)
-					return Document{position, data}, err
-				}, &options)
-				w.server.Handler = w.hub
-				var running sync.WaitGroup
+				nodes := make([]*node, 1+round%3)
+				for i := range nodes {
+					n := &node{m: m, applied: make(map[string]int)}
+					n.quick.Store(rand.IntN(2) == 0)
+					own := options
+					if rand.IntN(2) == 0 {
+						own.Current = n.current
+					}
+					n.hub = New(n.read, &own)
+					defer n.hub.Close()
+					nodes[i] = n
+				}
+				w.server.Handler = http.HandlerFunc(func(rw http.ResponseWriter, r *http.Request) {
+					nodes[rand.IntN(len(nodes))].hub.ServeHTTP(rw, r)
+				})
+				committed, done := make(chan struct{}), make(chan struct{})
+				var publishing, applying, reading sync.WaitGroup
 				for range publishers {
-					running.Go(func() { m.publish(w.hub, names, changes) })
+					publishing.Go(func() {
+						for range changes {
+							pause(20 * time.Millisecond)
+							m.commit(names[rand.IntN(len(names))])
+						}
+					})
 				}
-				done := make(chan struct{})
-				var reading sync.WaitGroup
+				for _, n := range nodes {
+					for _, name := range names {
+						applying.Go(func() { n.apply(name, committed) })
+					}
+				}
 				readers := make([]*reader, clients)
 				for i := range readers {
 					r := &reader{w: w, m: m, names: names, topics: make(map[string]*seen)}
 					readers[i] = r
 					reading.Go(func() { r.run(t, done) })
 				}
-				running.Wait()
+				publishing.Wait()
+				close(committed)
+				applying.Wait()
 				close(done)
 				reading.Wait()
-				w.checkCosts()
-				var documents, applied, resumed, repeats int
+				var all reader
 				for _, r := range readers {
-					documents, applied, resumed, repeats = documents+r.documents, applied+r.applied, resumed+r.resumed, repeats+r.repeats
+					all.documents, all.applied, all.resumed, all.repeats = all.documents+r.documents, all.applied+r.applied, all.resumed+r.resumed, all.repeats+r.repeats
 				}
-				t.Logf("%d documents, %d changes, %d resumed, %d repeated; %+v", documents, applied, resumed, repeats, w.hub.Stats())
-				if applied == 0 || documents == 0 {
+				t.Logf("%d documents, %d changes, %d resumed, %d repeated", all.documents, all.applied, all.resumed, all.repeats)
+				for _, n := range nodes {
+					t.Logf("%+v", n.hub.Stats())
+					synctest.Wait()
+					checkCosts(t, n.hub)
+				}
+				if all.applied == 0 || all.documents == 0 {
 					t.Error("nothing came")
 				}
 			})
@@ -202,16 +304,21 @@ func (r *reader) subscribe(p *page, name string) {
 	}
 	s.waiting = true
 	if s.known && rand.IntN(4) > 0 {
-		p.send(fmt.Sprintf(`{"subscribe":%q,"after":%d}`, name, s.position))
+		renew := ""
+		if rand.IntN(8) == 0 {
+			renew = `,"renew":true`
+		}
+		p.send(fmt.Sprintf(`{"subscribe":%q,"after":%d%s}`, name, s.position, renew))
 		return
 	}
+	s.known = false // the node may have less
 	p.send(fmt.Sprintf(`{"subscribe":%q}`, name))
 }
 
 // newest says whether the client has everything.
 func (r *reader) newest() bool {
 	for _, name := range r.names {
-		if position, _ := r.m.newest(name); r.topics[name] == nil || r.topics[name].waiting || r.topics[name].position != position {
+		if s := r.topics[name]; s == nil || s.waiting || s.position != r.m.newest(name) {
 			return false
 		}
 	}
@@ -240,9 +347,11 @@ func (r *reader) step(t *testing.T, p *page, done <-chan struct{}) bool {
 		Position uint64
 		Document *state
 		Change   *uint64
+		Behind   bool
+		Restored bool
 		Error    string
 	}
-	if err := json.Unmarshal(text, &message); err != nil || message.Error != "" {
+	if err := json.Unmarshal(text, &message); err != nil || message.Error != "" || message.Behind || message.Restored {
 		t.Errorf("got %s, %v", text, err)
 		return false
 	}
@@ -252,7 +361,7 @@ func (r *reader) step(t *testing.T, p *page, done <-chan struct{}) bool {
 	}
 	switch {
 	case message.Document != nil:
-		if s.known && !s.waiting && message.Position < s.position {
+		if s.known && message.Position < s.position {
 			t.Errorf("%s goes back from %d to %d", message.Topic, s.position, message.Position)
 		}
 		s.known, s.waiting, s.position, s.state = true, false, message.Position, *message.Document
@@ -286,9 +395,8 @@ func (r *reader) step(t *testing.T, p *page, done <-chan struct{}) bool {
 func (r *reader) state() string {
 	text := ""
 	for _, name := range r.names {
-		position, _ := r.m.newest(name)
 		if s := r.topics[name]; s != nil {
-			text += fmt.Sprintf(" %s: %d of %d;", name, s.position, position)
+			text += fmt.Sprintf(" %s: %d of %d;", name, s.position, r.m.newest(name))
 		}
 	}
 	return text

@@ -2,13 +2,8 @@ package live
 
 import (
 	"container/list"
-	"errors"
-	"fmt"
 	"math"
 	"sort"
-	"time"
-
-	"github.com/aether-es/aether/internal/jsoncheck"
 )
 
 // topic is what the hub knows of a topic. The lock of the hub guards it.
@@ -29,9 +24,13 @@ type topic struct {
 	begun uint64
 
 	subscribers int
-	idle        []*subscription // those that have everything
-	waiting     []*subscription // those that want a document read
-	reading     bool            // somebody reads
+	idle        []*subscription            // those that have everything
+	waiting     []*subscription            // those that want a document read
+	reading     bool                       // somebody reads
+	ahead       map[*subscription]struct{} // those whose clients have more than the documents
+	asking      bool                       // somebody asks Current
+
+	refreshed uint64 // counts the calls of Refresh
 
 	cost   int           // how much of HistoryBytes it counts for
 	recent *list.Element // nil when it costs nothing
@@ -83,12 +82,24 @@ func (t *topic) behind(position uint64) []change {
 	return t.changes[sort.Search(len(t.changes), func(i int) bool { return t.changes[i].position > position }):]
 }
 
+// recall takes out those who wait for a position up to this one.
+func (t *topic) recall(position uint64) []*subscription {
+	var recalled []*subscription
+	for s := range t.ahead {
+		if s.cursor <= position {
+			delete(t.ahead, s)
+			recalled = append(recalled, s)
+		}
+	}
+	return recalled
+}
+
 // topic returns a topic and makes it if need be. The caller settles it. The lock is
 // held here and in all that follows.
 func (h *Hub) topic(name string) *topic {
 	t := h.topics[name]
 	if t == nil {
-		t = &topic{name: name, begun: math.MaxUint64}
+		t = &topic{name: name, begun: math.MaxUint64, ahead: make(map[*subscription]struct{})}
 		h.topics[name] = t
 	}
 	return t
@@ -133,81 +144,4 @@ func (h *Hub) forget() {
 		}
 		h.settle(t)
 	}
-}
-
-// ask has a document read for a subscription. Those who ask while one is being read
-// get the next, so that nobody gets one older than what it has.
-func (h *Hub) ask(s *subscription) {
-	t := s.topic
-	t.waiting = append(t.waiting, s)
-	if !t.reading {
-		t.reading = true
-		h.running.Go(func() { h.readDocuments(t) })
-	}
-}
-
-// late is how long the next document is waited for after one that lags.
-const late = 100 * time.Millisecond
-
-// readDocuments reads the document of a topic as long as somebody wants it.
-func (h *Hub) readDocuments(t *topic) {
-	for {
-		h.mu.Lock()
-		asking := t.waiting
-		t.waiting = nil
-		if len(asking) == 0 {
-			t.reading = false
-			h.mu.Unlock()
-			return
-		}
-		published := t.last
-		h.mu.Unlock()
-
-		position, frame, err := h.readDocument(t.name)
-
-		h.mu.Lock()
-		lags := err == nil && position < published
-		if err == nil {
-			t.known = max(t.known, position)
-			if !lags {
-				t.begun = min(t.begun, position)
-			}
-		}
-		var woken []*client
-		for _, s := range asking {
-			woken = s.deliver(woken, position, frame, err)
-		}
-		h.mu.Unlock()
-		run(woken)
-		if lags {
-			select {
-			case <-time.After(late):
-			case <-h.done:
-			}
-		}
-	}
-}
-
-// readDocument returns a document as a frame.
-func (h *Hub) readDocument(name string) (position uint64, frame []byte, err error) {
-	defer func() {
-		if value := recover(); value != nil {
-			err = fmt.Errorf("the document function panicked: %v", value)
-		}
-		if err != nil && !errors.Is(err, ErrNoTopic) {
-			select {
-			case <-h.done:
-			default:
-				h.options.Logger.Warn("live: a document cannot be read", "topic", name, "error", err)
-			}
-		}
-	}()
-	document, err := h.read(name)
-	if err != nil {
-		return 0, nil, err
-	}
-	if err := jsoncheck.Check(document.Data); err != nil {
-		return 0, nil, fmt.Errorf("its data %w", err)
-	}
-	return document.Position, message(name, document.Position, "document", document.Data), nil
 }

@@ -78,8 +78,10 @@ func (w *world) close() {
 }
 
 // checkCosts compares the accounts of the hub with what it has.
-func (w *world) checkCosts() {
-	h := w.hub
+func (w *world) checkCosts() { checkCosts(w.t, w.hub) }
+
+func checkCosts(test *testing.T, h *Hub) {
+	test.Helper()
 	h.mu.Lock()
 	defer h.mu.Unlock()
 	bytes, listed := 0, 0
@@ -93,10 +95,10 @@ func (w *world) checkCosts() {
 			cost += topicCost + len(name)
 		}
 		if frames != t.bytes || cost != t.cost || (cost > 0) != (t.recent != nil) {
-			w.t.Errorf("%s has %d bytes, accounted for are %d; its cost is %d, accounted for %d, listed %t", name, frames, t.bytes, cost, t.cost, t.recent != nil)
+			test.Errorf("%s has %d bytes, accounted for are %d; its cost is %d, accounted for %d, listed %t", name, frames, t.bytes, cost, t.cost, t.recent != nil)
 		}
-		if t.subscribers == 0 && len(t.idle)+len(t.waiting) > 0 {
-			w.t.Errorf("%s has no subscriber, but %d idle and %d waiting", name, len(t.idle), len(t.waiting))
+		if t.subscribers == 0 && len(t.idle)+len(t.waiting)+len(t.ahead) > 0 {
+			test.Errorf("%s has no subscriber, but %d idle, %d waiting and %d ahead", name, len(t.idle), len(t.waiting), len(t.ahead))
 		}
 		bytes += cost
 		if t.recent != nil {
@@ -104,7 +106,7 @@ func (w *world) checkCosts() {
 		}
 	}
 	if bytes != h.bytes || listed != h.recent.Len() || bytes > h.options.HistoryBytes {
-		w.t.Errorf("the topics cost %d, accounted for are %d of %d; %d are listed, want %d", bytes, h.bytes, h.options.HistoryBytes, h.recent.Len(), listed)
+		test.Errorf("the topics cost %d, accounted for are %d of %d; %d are listed, want %d", bytes, h.bytes, h.options.HistoryBytes, h.recent.Len(), listed)
 	}
 }
 

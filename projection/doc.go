@@ -23,14 +23,23 @@
 //
 // The read DB is disposable. Where it is missing, or was made of another history (a
 // backup of the events was restored), the projector reads the history from its
-// beginning. A projection that comes to other documents, because its code has
-// changed, gets a new Version: it is built beside the old one, which answers queries
-// meanwhile, and takes its place when it has caught up. [Projector.Rebuild] does the
-// same without a new version.
+// beginning; [Projector.Ready] fails until it has caught up, since what is not there
+// then is only not there yet. A projection that comes to other documents, because its
+// code has changed, gets a new Version: a copy is built beside the old one, which
+// answers queries meanwhile, and takes its place when it has caught up. So it is with a
+// new version of the mapping. [Projector.Rebuild] does the same without a new version,
+// and keeps the old copy up to date meanwhile; one that another version has made stays
+// as it is, and [Projector.Wait] says so.
 //
 // While queries are answered from documents of an older version, these are read with
 // the collections of the new one: fields that were added are zero, and a listing by an
 // index that is new fails with readdb.ErrMismatch.
+//
+// # Documents elsewhere
+//
+// A [Follower] is the part of a projector that applies events, once and in order, to
+// any [Sink] that writes changes and checkpoint in one step: the tables of a SQL
+// database, for instance.
 //
 // # An event that cannot be applied
 //

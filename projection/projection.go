@@ -1,13 +1,13 @@
 package projection
 
 import (
-	"cmp"
+	"context"
 	"errors"
 	"fmt"
-	"log/slog"
 	"strings"
 	"sync"
 
+	"github.com/aether-es/aether"
 	"github.com/aether-es/aether/integration"
 	"github.com/aether-es/aether/readdb"
 )
@@ -26,52 +26,24 @@ type Projection struct {
 	Apply func(tx *readdb.Tx, event integration.Event) error
 }
 
-// Options are the settings of a projector. Zero values are the defaults.
-type Options struct {
-	// Batch is how many events are applied at most before their changes are written,
-	// 1000 by default.
-	Batch int
-
-	// Applied is called after each write, in order, with the events that are visible
-	// from then on, unless the projector is catching up. It returns soon, and does not
-	// keep the slice.
-	Applied func(events []integration.Event)
-
-	Logger *slog.Logger
-}
-
-// State is what a projector is doing.
-type State string
-
-// The states of a projector.
-const (
-	Starting   State = "starting"    // it does not know yet how far it is
-	CatchingUp State = "catching up" // it applies what is in the history
-	Live       State = "live"        // it has applied everything, and waits for more
-	Stopped    State = "stopped"     // before an event that cannot be applied
-)
-
-// Status is how far a projector has come.
+// Status is how far a projector has come: with the copy of the documents that queries are
+// answered from, and with the one that is built beside it, if there is one.
 type Status struct {
 	Name    string             `json:"name"`
 	Version int                `json:"version"`
-	State   State              `json:"state"`
 	Stream  integration.Stream `json:"stream"`
-	Cursor  integration.Cursor `json:"cursor"`
-
-	// Serving is the space that queries are answered from, Building the one that is
-	// being built beside it, "" when there is none.
-	Serving  string `json:"serving"`
-	Building string `json:"building,omitempty"`
-
-	// Error is why it stopped, or what it tries again; At is the event before which it
-	// stopped.
-	Error string             `json:"error,omitempty"`
-	At    *integration.Event `json:"at,omitempty"`
+	CopyStatus
+	Building *CopyStatus `json:"building,omitempty"`
 }
 
-// Projector keeps one projection up to date. It is made by [New] and is safe for
-// concurrent use.
+// CopyStatus is how far a copy of the documents has come.
+type CopyStatus struct {
+	Space string `json:"space"`
+	FollowerStatus
+}
+
+// Projector keeps one projection in a read DB up to date. It is made by [New] and is safe
+// for concurrent use.
 type Projector struct {
 	db         *readdb.DB
 	projection Projection
@@ -79,101 +51,149 @@ type Projector struct {
 	bus        integration.Bus
 	options    Options
 
-	mu      sync.Mutex
-	running bool
-	status  Status
-	serving *readdb.Space
-	place   *place // being written; nil before Run has begun
-	applied chan struct{}
-	order   order
-	ordered chan struct{} // has an item when there is an order
+	// telling is held while others are told of changes, so that all they hear after a
+	// copy took the place of another is about that.
+	telling sync.Mutex
+
+	mu       sync.Mutex
+	running  bool
+	serving  *copied       // changes with telling held, too
+	noted    bool          // that it has caught up once
+	building *copied       // nil when none is
+	rebuild  bool          // has been asked for
+	changed  chan struct{} // closed and replaced when something of all this changes
+	wake     chan struct{} // has an item when Run is to look
 }
 
-// order is what an operator has asked for.
-type order struct {
-	retry   bool
-	skip    uint64
-	rebuild bool
-}
+// ErrNotReady says that the documents are being made for the first time, or again because
+// they were lost: what is not there yet may come.
+var ErrNotReady = errors.New("projection: the read model is being made")
 
-// ErrRunning says that Run was called while another Run was under way.
-var ErrRunning = errors.New("projection: it runs already")
-
-// New makes a projector; queries may use its space at once. The bus may be nil: then
-// it is up to date only when Run begins, and ends there. It panics when the
-// projection is not complete.
+// New makes a projector; it is ready for queries when [Projector.Run] has looked at what
+// is there. The bus may be nil: then it is up to date only when Run begins, and ends
+// there. It panics when the projection is not complete.
 func New(db *readdb.DB, projection Projection, history integration.History, bus integration.Bus, options *Options) (*Projector, error) {
 	if projection.Name == "" || strings.ContainsAny(projection.Name, "/@") || projection.Apply == nil {
 		panic(fmt.Sprintf("projection: %q lacks a name without / and @, or Apply", projection.Name))
 	}
 	p := &Projector{
-		db: db, projection: projection, history: history, bus: bus,
-		applied: make(chan struct{}), ordered: make(chan struct{}, 1),
+		db: db, projection: projection, history: history, bus: bus, options: options.withDefaults(projection.Name),
+		changed: make(chan struct{}), wake: make(chan struct{}, 1),
 	}
-	if options != nil {
-		p.options = *options
-	}
-	p.options.Batch = cmp.Or(max(p.options.Batch, 0), 1000)
-	p.options.Logger = cmp.Or(p.options.Logger, slog.Default()).With("projection", projection.Name)
-	p.status = Status{Name: projection.Name, Version: projection.Version, State: Starting, Stream: history.Stream()}
-	return p, p.loadServing()
+	return p, p.load()
 }
 
 // Space returns the documents that queries are answered from. It changes when
-// another version takes its place, so it is asked for each query anew.
+// another version takes its place, so it is asked for each query anew. Until
+// [Projector.Ready], documents may be missing in it.
 func (p *Projector) Space() *readdb.Space {
 	p.mu.Lock()
 	defer p.mu.Unlock()
-	return p.serving
+	return p.serving.space
+}
+
+// Ready returns nil once queries can be answered: what is not in the documents then, has
+// not happened, or not long ago. Otherwise it is an [ErrNotReady].
+func (p *Projector) Ready() error {
+	if p.Status().Ready {
+		return nil
+	}
+	return ErrNotReady
 }
 
 // Status returns how far the projector has come.
 func (p *Projector) Status() Status {
 	p.mu.Lock()
-	defer p.mu.Unlock()
-	return p.status
+	serving, building := p.serving, p.building
+	p.mu.Unlock()
+	s := Status{Name: p.projection.Name, Version: p.projection.Version, Stream: p.history.Stream(), CopyStatus: serving.status()}
+	if building != nil {
+		status := building.status()
+		s.Building = &status
+	}
+	return s
 }
 
-// Retry has the event tried again before which the projection stopped.
-func (p *Projector) Retry() { p.give(func(o *order) { o.retry = true }) }
+// Retry has the event tried again before which the projection stopped; [ErrNotStopped]
+// if it did not.
+func (p *Projector) Retry() error { return p.each((*Follower[*readdb.Tx]).Retry) }
 
 // Skip passes over the event with this number, if it is the one before which the
-// projection stopped. When the documents are made again the projection stops there
-// again.
-func (p *Projector) Skip(sequence uint64) { p.give(func(o *order) { o.skip = sequence }) }
+// projection stopped, [ErrNotStopped] otherwise. When the documents are made again the
+// projection stops there again.
+func (p *Projector) Skip(sequence uint64) error {
+	return p.each(func(f *Follower[*readdb.Tx]) error { return f.Skip(sequence) })
+}
 
-// Rebuild makes all documents again, beside those that are there, which answer
-// queries until that is done.
-func (p *Projector) Rebuild() { p.give(func(o *order) { o.rebuild = true }) }
-
-func (p *Projector) give(change func(o *order)) {
+// each gives an order to the followers of both copies, and returns nil if one has taken
+// it.
+func (p *Projector) each(order func(f *Follower[*readdb.Tx]) error) error {
 	p.mu.Lock()
-	change(&p.order)
+	copies := []*copied{p.serving, p.building}
 	p.mu.Unlock()
+	err, taken := ErrNotStopped, false
+	for _, c := range copies {
+		if c != nil && c.follower != nil {
+			if refused := order(c.follower); refused != nil {
+				err = refused
+			} else {
+				taken = true
+			}
+		}
+	}
+	if taken {
+		return nil
+	}
+	return err
+}
+
+// Rebuild makes all documents again, beside those that are there, which are kept up to
+// date and answer queries until that is done.
+func (p *Projector) Rebuild() {
+	p.mu.Lock()
+	p.rebuild = true
+	p.mu.Unlock()
+	p.look()
+}
+
+// look has Run look what there is to do.
+func (p *Projector) look() {
 	select {
-	case p.ordered <- struct{}{}:
+	case p.wake <- struct{}{}:
 	default:
 	}
 }
 
-// takeOrder returns what was asked for since it was called last.
-func (p *Projector) takeOrder() order {
-	p.mu.Lock()
-	defer p.mu.Unlock()
-	o := p.order
-	p.order = order{}
-	return o
+// Wait is [Follower.Wait] for the documents that queries are answered from. Where these
+// were made by another version, which this program cannot go on with, it does not wait.
+func (p *Projector) Wait(ctx context.Context, position aether.Position) error {
+	for {
+		p.mu.Lock()
+		serving, changed := p.serving, p.changed
+		p.mu.Unlock()
+		if serving.follower == nil {
+			if serving.cursor.Position >= position {
+				return nil
+			}
+			return fmt.Errorf("%w: it is that of another version, %s, until the present one is built", ErrBehind, serving.space.Name())
+		}
+		err := serving.follower.Wait(ctx, position)
+		if !errors.Is(err, errRetired) {
+			return err
+		}
+		select {
+		case <-changed:
+		case <-ctx.Done():
+			return fmt.Errorf("%w: %w", ErrBehind, ctx.Err())
+		}
+	}
 }
 
-// wakeWaiters lets those look again who wait in Wait; mu is held.
-func (p *Projector) wakeWaiters() {
-	close(p.applied)
-	p.applied = make(chan struct{})
-}
-
-// set changes the status.
-func (p *Projector) set(change func(s *Status)) {
+// update changes the projector, and wakes those who wait for a change.
+func (p *Projector) update(change func()) {
 	p.mu.Lock()
 	defer p.mu.Unlock()
-	change(&p.status)
+	change()
+	close(p.changed)
+	p.changed = make(chan struct{})
 }

@@ -84,7 +84,7 @@ func newWorld(t *testing.T) *world {
 	if err != nil {
 		t.Fatal(err)
 	}
-	w := &world{t: t, store: store, bus: integration.NewLocal(), shelf: &shelf{}}
+	w := &world{t: t, store: store, bus: integration.NewLocal(nil), shelf: &shelf{}}
 	w.history = &integration.LogHistory{Log: store, Namespace: "test", Mapping: integration.Mapping{
 		System: "library", Version: 1,
 		Map: func(e aether.Event) ([]integration.Event, error) {
@@ -211,7 +211,7 @@ func TestCatchUpAndFollow(t *testing.T) {
 			}
 		}})
 		synctest.Wait()
-		if s := p.Status(); s.State != projection.Live || s.Cursor != (integration.Cursor{Sequence: 4, Position: 4}) || s.Serving != "shelf@1.1" {
+		if s := p.Status(); s.State != projection.Live || s.Cursor != (integration.Cursor{Sequence: 4, Position: 4}) || s.Space != "test/shelf@1.1.1" {
 			t.Errorf("the status is %+v", s)
 		}
 		w.save("Returned", "Double")
@@ -350,20 +350,32 @@ func testPoison(t *testing.T, poison string, live bool) {
 	}
 	expectWhole(t, p.Space(), 2) // not what Apply had changed when it failed
 
-	p.Retry() // in vain
-	p.Skip(7) // another one
+	if err := p.Retry(); err != nil { // in vain
+		t.Error(err)
+	}
+	synctest.Wait()
+	if err := p.Skip(7); !errors.Is(err, projection.ErrNotStopped) {
+		t.Errorf("Skip of another event: %v", err)
+	}
 	synctest.Wait()
 	if s := p.Status(); s.State != projection.Stopped || s.At.Sequence != 3 {
 		t.Errorf("after Retry the status is %+v", s)
 	}
-	p.Skip(3)
+	if err := p.Skip(3); err != nil {
+		t.Error(err)
+	}
 	synctest.Wait()
 	if s := p.Status(); s.State != projection.Stopped || s.At.Sequence != 5 {
 		t.Errorf("after Skip the status is %+v", s)
 	}
 	w.shelf.poisoned("")
-	p.Retry()
+	if err := p.Retry(); err != nil {
+		t.Error(err)
+	}
 	synctest.Wait()
+	if err := p.Retry(); !errors.Is(err, projection.ErrNotStopped) {
+		t.Errorf("Retry of nothing: %v", err)
+	}
 	if s := p.Status(); s.State != projection.Live || s.Error != "" || s.At != nil {
 		t.Errorf("in the end the status is %+v", s)
 	}
@@ -386,7 +398,8 @@ func TestVersions(t *testing.T) {
 		w.shelf.poisoned("Poison") // so it stops halfway
 		p, stop := w.start(w.shelf.projection(2), w.bus, nil)
 		synctest.Wait()
-		if s := p.Status(); s.Serving != "shelf@1.1" || s.Building != "shelf@2.1" || s.State != projection.Stopped {
+		if s := p.Status(); s.Space != "test/shelf@1.1.1" || s.State != projection.Outdated || !s.Ready || s.Building == nil ||
+			s.Building.Space != "test/shelf@1.2.1" || s.Building.State != projection.Stopped {
 			t.Errorf("halfway the status is %+v", s)
 		}
 		expectWhole(t, p.Space(), 3)
@@ -394,7 +407,7 @@ func TestVersions(t *testing.T) {
 		w.shelf.poisoned("")
 		p, stop = w.start(w.shelf.projection(2), w.bus, nil)
 		synctest.Wait()
-		if s := p.Status(); s.Serving != "shelf@2.1" || s.Building != "" || s.State != projection.Live {
+		if s := p.Status(); s.Space != "test/shelf@1.2.1" || s.Building != nil || s.State != projection.Live {
 			t.Errorf("in the end the status is %+v", s)
 		}
 		expectWhole(t, p.Space(), 4)
@@ -405,12 +418,12 @@ func TestVersions(t *testing.T) {
 		w.shelf.note = "third"
 		p.Rebuild()
 		synctest.Wait()
-		if s := p.Status(); s.Serving != "shelf@2.2" || s.Building != "" {
+		if s := p.Status(); s.Space != "test/shelf@1.2.2" || s.Building != nil {
 			t.Errorf("after Rebuild the status is %+v", s)
 		}
 		expectWhole(t, p.Space(), 4)
 		spaces, err := w.db.Spaces()
-		if err != nil || !slices.Equal(spaces, []string{"aether.projections", "shelf@2.2"}) {
+		if err != nil || !slices.Equal(spaces, []string{"aether.projections", "test/shelf@1.2.2"}) {
 			t.Errorf("the spaces are %v, %v", spaces, err)
 		}
 		w.save("Bought")
@@ -464,7 +477,7 @@ func TestWait(t *testing.T) {
 					t.Errorf("Wait for %d waits", position)
 				}
 				cancel()
-				if err := <-done; err != context.Canceled {
+				if err := <-done; !errors.Is(err, context.Canceled) || !errors.Is(err, projection.ErrBehind) {
 					t.Errorf("Wait for %d: %v", position, err)
 				}
 			}

@@ -28,218 +28,213 @@ func (e *ApplyError) Error() string {
 // Unwrap returns the cause.
 func (e *ApplyError) Unwrap() error { return e.Err }
 
-// errOrder says that an operator has asked for something.
-var errOrder = errors.New("projection: an order came")
-
-// Run applies what is in the history and then what comes over the bus, until ctx
-// ends, or the store, the bus or the read DB is closed, and returns why. Other
-// errors are logged and tried again after growing pauses of up to ten seconds.
-func (p *Projector) Run(ctx context.Context) error {
-	p.mu.Lock()
-	if p.running {
-		p.mu.Unlock()
+// Run applies what is in the history and then what comes over the bus, until ctx ends,
+// or the store, the bus or the sink is closed, and returns why. Before an event that
+// cannot be applied it stops, until [Follower.Retry] or [Follower.Skip]; without a bus
+// it returns the [ApplyError]. Other errors are logged and tried again after growing
+// pauses of up to ten seconds.
+func (f *Follower[Tx]) Run(ctx context.Context) error {
+	busy := false
+	f.update(func() { busy, f.running = f.running, true })
+	if busy {
 		return ErrRunning
 	}
-	p.running = true
-	p.mu.Unlock()
-	defer p.set(func(*Status) { p.running, p.place = false, nil })
+	defer f.update(func() { f.running = false })
 
+	r := &run[Tx]{Follower: f}
 	failed := 0
 	for {
-		before := p.Status().Cursor
-		err := p.project(ctx)
+		before := f.Status().Cursor
+		err := r.project(ctx)
+		stopped, isStopped := errors.AsType[*ApplyError](err)
 		switch {
-		case err == nil || ctx.Err() != nil:
-			return errors.Join(err, ctx.Err())
-		case errors.Is(err, aether.ErrClosed), errors.Is(err, readdb.ErrClosed):
+		case ctx.Err() != nil:
+			return ctx.Err()
+		case err == nil, errors.Is(err, aether.ErrClosed), errors.Is(err, readdb.ErrClosed):
 			return err
-		}
-		var stopped *ApplyError
-		if errors.As(err, &stopped) {
-			p.options.Logger.Error("projection stopped", "error", err)
-			p.set(func(s *Status) { s.State, s.Error, s.At = Stopped, stopped.Err.Error(), &stopped.Event })
-			if p.bus == nil {
-				return err // nobody is there to give orders
-			}
-			if err := p.awaitOrder(ctx, stopped.Event.Sequence); err != nil {
+		case isStopped:
+			if err := r.stop(ctx, stopped); err != nil {
 				return err
 			}
-			p.set(func(s *Status) { s.State, s.Error, s.At = CatchingUp, "", nil })
 			failed = 0
 			continue
-		}
-		if errors.Is(err, errOrder) {
-			if o := p.takeOrder(); o.rebuild {
-				p.rebuild()
-			}
-			continue
-		}
-		if p.Status().Cursor != before {
+		case f.Status().Cursor != before:
 			failed = 0
+		}
+		if errors.Is(err, errMissed) && failed == 0 {
+			f.options.Logger.Debug("projection: reading the history", "reason", err)
+		} else {
+			f.options.Logger.Warn("projection: trying again", "error", err)
+			f.update(func() { f.status.Error = err.Error() })
 		}
 		failed++
-		p.options.Logger.Warn("projection: trying again", "error", err)
-		p.set(func(s *Status) { s.Error = err.Error() })
 		_ = backoff.Wait(ctx, backoff.After(failed, time.Millisecond, 10*time.Second)) // project notices the end of ctx
 	}
 }
 
-// awaitOrder waits until an operator says what to do about the event before which the
+// run is a Run under way.
+type run[Tx any] struct {
+	*Follower[Tx]
+	begun  bool // the cursor is known
+	live   bool // it was so once
+	cursor integration.Cursor
+}
+
+// stop waits until an operator says what to do about the event before which the
 // projection has stopped.
-func (p *Projector) awaitOrder(ctx context.Context, sequence uint64) error {
-	for {
-		select {
-		case <-p.ordered:
-		case <-ctx.Done():
-			return ctx.Err()
-		}
-		switch o := p.takeOrder(); {
-		case o.rebuild:
-			p.rebuild()
-			return nil
-		case o.skip == sequence:
-			return p.skip(ctx, sequence)
-		case o.retry:
-			return nil
-		}
+func (r *run[Tx]) stop(ctx context.Context, why *ApplyError) error {
+	r.options.Logger.Error("projection stopped", "error", why)
+	r.update(func() { r.status.State, r.status.Error, r.status.At = Stopped, why.Err.Error(), &why.Event })
+	if r.bus == nil {
+		return why // nobody is there to give orders
 	}
+	return r.await(ctx, func() bool { return r.status.State != Stopped })
 }
 
-// rebuild lets the next round begin a new space.
-func (p *Projector) rebuild() {
-	p.mu.Lock()
-	defer p.mu.Unlock()
-	_, generation, _ := parseSpaceName(p.projection.Name, p.place.space.Name())
-	space := p.db.Space(spaceName(p.projection.Name, p.projection.Version, generation+1))
-	p.place = &place{space: space}
-	p.status.Building = space.Name()
-}
-
-// skip moves the cursor past an event without applying it.
-func (p *Projector) skip(ctx context.Context, sequence uint64) error {
-	for e, err := range p.history.Read(ctx, p.place.cursor) {
-		if err != nil {
+// project applies events until something fails.
+func (r *run[Tx]) project(ctx context.Context) error {
+	if !r.begun {
+		if err := r.begin(ctx); err != nil {
 			return err
 		}
-		if e.Sequence < sequence {
+	}
+	r.update(func() { r.status.State, r.status.Error = CatchingUp, "" })
+	if err := r.catchUp(ctx); err != nil {
+		return err
+	}
+	r.update(func() { r.status.State, r.status.Ready = Live, true })
+	if !r.live {
+		r.live = true
+		r.options.CaughtUp()
+	}
+	if r.bus == nil {
+		return nil
+	}
+	return r.follow(ctx)
+}
+
+// begin finds out how far the sink is, and clears it when that was made of another
+// history.
+func (r *run[Tx]) begin(ctx context.Context) error {
+	data, err := r.sink.Checkpoint(ctx)
+	if err != nil {
+		return err
+	}
+	cursor, same := integration.Cursor{}, true
+	if data != nil {
+		if cursor, same, err = r.check(ctx, data); err != nil {
+			return err
+		}
+	}
+	if !same {
+		r.options.Logger.Warn("projection: what is there was made of other events, and is made again")
+		r.update(func() { r.status.Ready = false })
+		if err := r.sink.Clear(ctx); err != nil {
+			return err
+		}
+		cursor = integration.Cursor{}
+	}
+	r.begun, r.cursor = true, cursor
+	r.update(func() { r.status.Cursor, r.unheard = cursor, 0 })
+	return nil
+}
+
+// check returns how far a checkpoint is, and whether it is of this history.
+func (r *run[Tx]) check(ctx context.Context, data []byte) (integration.Cursor, bool, error) {
+	var c checkpoint
+	if err := json.Unmarshal(data, &c); err != nil || c.Stream != r.history.Stream() {
+		return integration.Cursor{}, false, nil
+	}
+	mark, err := r.history.Mark(ctx, c.Cursor)
+	return c.Cursor, err == nil && mark == c.Mark, err
+}
+
+// catchUp applies what is in the history.
+func (r *run[Tx]) catchUp(ctx context.Context) error {
+	var batch []integration.Event
+	for e, err := range r.history.Read(ctx, r.cursor) {
+		if err != nil {
+			return errors.Join(r.write(ctx, whole(batch)), err)
+		}
+		if batch = append(batch, e); len(batch) >= r.options.Batch && e.Last {
+			if err := r.write(ctx, batch); err != nil {
+				return err
+			}
+			batch = batch[:0]
+		}
+	}
+	return r.write(ctx, whole(batch))
+}
+
+// whole returns the events of whole positions, which belong together.
+func whole(batch []integration.Event) []integration.Event {
+	for len(batch) > 0 && !batch[len(batch)-1].Last {
+		batch = batch[:len(batch)-1]
+	}
+	return batch
+}
+
+// write applies a batch of events and writes what they change. When one cannot be
+// applied, those before its position are.
+func (r *run[Tx]) write(ctx context.Context, batch []integration.Event) error {
+	if len(batch) == 0 {
+		return nil
+	}
+	tx, err := r.sink.Begin(ctx)
+	if err != nil {
+		return err
+	}
+	for i := range batch {
+		err := r.applyOne(ctx, tx, &batch[i])
+		if err == nil {
 			continue
 		}
-		p.options.Logger.Warn("projection: event skipped", "sequence", e.Sequence, "type", e.Type, "subject", e.Subject)
-		return p.write(p.place.space.Begin(), []integration.Event{e}, false)
+		r.sink.Rollback(tx)
+		if ctx.Err() != nil || r.sink.IsFault(err) {
+			return err
+		}
+		if err := r.write(ctx, whole(batch[:i])); err != nil {
+			return err
+		}
+		return &ApplyError{Projection: r.name, Event: batch[i], Err: err}
+	}
+	last := &batch[len(batch)-1]
+	cursor := integration.Cursor{Sequence: last.Sequence, Position: last.Position}
+	data, err := json.Marshal(checkpoint{Stream: last.Stream, Cursor: cursor, Mark: last.Digest()})
+	if err != nil {
+		r.sink.Rollback(tx)
+		return err
+	}
+	if err := r.sink.Commit(ctx, tx, data); err != nil {
+		return err
+	}
+	r.cursor = cursor
+	r.update(func() {
+		r.status.Cursor = cursor
+		for sequence := range r.skips {
+			if sequence <= cursor.Sequence {
+				delete(r.skips, sequence)
+			}
+		}
+	})
+	if r.live {
+		r.options.Applied(batch)
 	}
 	return nil
 }
 
-// project applies events until something fails.
-func (p *Projector) project(ctx context.Context) error {
-	if p.place == nil {
-		opened, err := p.open(ctx)
-		if err != nil {
-			return err
-		}
-		p.mu.Lock()
-		p.place = opened
-		p.status.Cursor = opened.cursor
-		p.wakeWaiters()
-		if opened.space.Name() != p.serving.Name() {
-			p.status.Building = opened.space.Name()
-		}
-		p.mu.Unlock()
-	}
-	p.set(func(s *Status) { s.State, s.Error = CatchingUp, "" })
-	if err := p.catchUp(ctx); err != nil {
-		return err
-	}
-	if p.place.space.Name() != p.Space().Name() {
-		if err := p.serve(p.place.space); err != nil {
-			return err
-		}
-	} else if _, found, err := actives.Get(p.notes(), p.projection.Name); err != nil || !found {
-		if err := errors.Join(err, p.serve(p.place.space)); err != nil {
-			return err
-		}
-	}
-	p.set(func(s *Status) { s.State = Live })
-	if p.bus == nil {
+func (r *run[Tx]) applyOne(ctx context.Context, tx Tx, e *integration.Event) (err error) {
+	r.mu.Lock()
+	skip := r.skips[e.Sequence]
+	r.mu.Unlock()
+	if skip {
+		r.options.Logger.Warn("projection: event skipped", "sequence", e.Sequence, "type", e.Type, "subject", e.Subject)
 		return nil
 	}
-	return p.follow(ctx)
-}
-
-// catchUp applies what is in the history.
-func (p *Projector) catchUp(ctx context.Context) error {
-	var batch []integration.Event
-	for e, err := range p.history.Read(ctx, p.place.cursor) {
-		if err != nil {
-			return errors.Join(err, p.apply(batch, false))
-		}
-		if batch = append(batch, e); len(batch) >= p.options.Batch && e.Last {
-			if err := p.apply(batch, false); err != nil {
-				return err
-			}
-			batch = batch[:0]
-			if p.hasOrder() {
-				return errOrder
-			}
-		}
-	}
-	return p.apply(batch, false)
-}
-
-func (p *Projector) hasOrder() bool {
-	select {
-	case <-p.ordered:
-		return true
-	default:
-		return false
-	}
-}
-
-// apply applies a batch of events and writes what they change. When one cannot be
-// applied, those before it are.
-func (p *Projector) apply(batch []integration.Event, live bool) error {
-	if len(batch) == 0 {
-		return nil
-	}
-	tx := p.place.space.Begin()
-	for i := range batch {
-		if err := p.applyOne(tx, batch[i]); err != nil {
-			whole := i // the events of one position belong together
-			for whole > 0 && !batch[whole-1].Last {
-				whole--
-			}
-			return errors.Join(p.apply(batch[:whole], live), &ApplyError{Projection: p.projection.Name, Event: batch[i], Err: err})
-		}
-	}
-	return p.write(tx, batch, live)
-}
-
-func (p *Projector) applyOne(tx *readdb.Tx, e integration.Event) (err error) {
 	defer func() {
 		if value := recover(); value != nil {
 			err = fmt.Errorf("panic: %v\n%s", value, debug.Stack())
 		}
 	}()
-	return p.projection.Apply(tx, e)
-}
-
-// write commits what a batch has changed, with the cursor behind it.
-func (p *Projector) write(tx *readdb.Tx, batch []integration.Event, live bool) error {
-	last := &batch[len(batch)-1]
-	cursor := integration.Cursor{Sequence: last.Sequence, Position: last.Position}
-	data, err := json.Marshal(checkpoint{Stream: last.Stream, Cursor: cursor, Mark: last.Digest()})
-	if err != nil {
-		return err
-	}
-	if err := tx.Commit(data); err != nil {
-		return err
-	}
-	p.mu.Lock()
-	p.place.cursor, p.status.Cursor = cursor, cursor
-	p.wakeWaiters()
-	p.mu.Unlock()
-	if live && p.options.Applied != nil {
-		p.options.Applied(batch)
-	}
-	return nil
+	return r.apply(ctx, tx, *e)
 }

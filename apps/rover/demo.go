@@ -14,10 +14,16 @@ import (
 )
 
 // Demo makes some grids with rovers, and moves them, by commands over the bus.
-type Demo struct{ commands integration.Commands }
+type Demo struct {
+	commands  integration.Commands
+	namespace string
+}
 
-// NewDemo returns a demo that sends its commands over a bus.
-func NewDemo(commands integration.Commands) *Demo { return &Demo{commands} }
+// NewDemo returns a demo that sends its commands over a bus, for the grids of a
+// namespace.
+func NewDemo(commands integration.Commands, namespace string) *Demo {
+	return &Demo{commands, namespace}
+}
 
 // demoGrid is a grid of the demo, with rovers that know their way or none.
 type demoGrid struct {
@@ -98,7 +104,7 @@ func (d *Demo) send(ctx context.Context, id, kind string, command any) error {
 	if err != nil {
 		return err
 	}
-	request := integration.Request{System: Name, ID: aether.NewID(), Type: kind, Subject: actorID(id), Data: data}
+	request := integration.Request{Namespace: d.namespace, Kind: grid.Kind, ID: aether.NewID(), Type: kind, Subject: actorID(id), Data: data}
 	for pause := 10 * time.Millisecond; ; pause = min(2*pause, time.Second) {
 		_, err = d.commands.Send(ctx, request)
 		if err == nil || errors.Is(err, aether.ErrRefused) {

@@ -2,53 +2,14 @@ package rover
 
 import (
 	"context"
-	"errors"
 	"net/http"
 	"time"
 
 	"github.com/aether-es/aether"
-	"github.com/aether-es/aether/actor"
 	"github.com/aether-es/aether/apps/internal/api"
 	"github.com/aether-es/aether/apps/rover/grid"
-	"github.com/aether-es/aether/readdb"
 	"github.com/danielgtaylor/huma/v2"
 )
-
-// catchUp is how long a query waits at most for what its caller has just done.
-const catchUp = 5 * time.Second
-
-// Create makes a grid; an empty ID stands for a new one.
-func (s *Rover) Create(ctx context.Context, id string, c grid.Create, options *actor.DoOptions) (CommandDocument, error) {
-	if id == "" {
-		// From the command's ID, so that a repetition means the same grid.
-		if options == nil || options.CommandID == "" {
-			id = aether.NewID()
-		} else {
-			id = options.CommandID
-		}
-	}
-	if !grid.ValidName(id) {
-		return CommandDocument{}, &aether.InvalidError{Index: -1, Field: "id", Reason: "is not 1 to 64 bytes of printable text without slashes"}
-	}
-	return s.Do(ctx, id, c, options)
-}
-
-// Do carries out a command on a grid that is there.
-func (s *Rover) Do(ctx context.Context, id string, command grid.Command, options *actor.DoOptions) (CommandDocument, error) {
-	result, err := s.host.Do(ctx, actorID(id), command, options)
-	if err != nil {
-		return CommandDocument{}, err
-	}
-	d := CommandDocument{Grid: id, Version: result.Version, Position: result.Position, Repeated: result.Repeated, Events: []ResultDocument{}}
-	for _, e := range result.Events {
-		saved, err := s.events.Encode(e)
-		if err != nil {
-			return d, err
-		}
-		d.Events = append(d.Events, ResultDocument{saved.Type, saved.Data})
-	}
-	return d, nil
-}
 
 // commandOutput is the answer to a command.
 type commandOutput struct {
@@ -75,47 +36,47 @@ func answered(d CommandDocument, err error) (*commandOutput, error) {
 }
 
 func (s *Rover) commandRoutes(to huma.API) {
-	operation := func(id, path, summary string, status int) huma.Operation {
+	operation := func(id, path, summary, about string, status int) huma.Operation {
 		return huma.Operation{
-			OperationID: id, Method: http.MethodPost, Path: path, Summary: summary, Tags: []string{Name}, DefaultStatus: status,
+			OperationID: id, Method: http.MethodPost, Path: path, Summary: summary, Description: about, Tags: []string{Name}, DefaultStatus: status,
 			Errors: []int{http.StatusConflict, http.StatusPreconditionFailed, http.StatusNotFound, http.StatusServiceUnavailable},
 		}
 	}
-	huma.Register(to, operation("create-grid", "/api/rover/grids", "Create a grid", http.StatusCreated),
+	huma.Register(to, operation("create-grid", "/api/rover/grids", "Create a grid", "A field is named by how many lie west and how many lie south of it: 0,0 is in the south-west.", http.StatusCreated),
 		func(ctx context.Context, in *struct {
 			api.Command
 			Body struct {
-				ID        string       `json:"id,omitempty" maxLength:"64" example:"mars" doc:"A new one by default."`
-				Width     int          `json:"width" minimum:"1" maximum:"1000" example:"10"`
-				Height    int          `json:"height" minimum:"1" maximum:"1000" example:"8"`
-				Obstacles []grid.Point `json:"obstacles,omitempty" maxItems:"10000"`
+				ID        string       `json:"id,omitempty" maxLength:"64" example:"mars" doc:"Its name; a random one by default."`
+				Width     int          `json:"width" minimum:"1" maximum:"1000" example:"10" doc:"Fields from west to east."`
+				Height    int          `json:"height" minimum:"1" maximum:"1000" example:"8" doc:"Fields from south to north."`
+				Obstacles []grid.Point `json:"obstacles,omitempty" maxItems:"10000" doc:"Fields that no rover can enter."`
 			}
 		}) (*commandOutput, error) {
-			options, err := in.Options()
+			options, err := in.Options("create-grid")
 			if err != nil {
 				return nil, err
 			}
 			return answered(s.Create(ctx, in.Body.ID, grid.Create{Width: in.Body.Width, Height: in.Body.Height, Obstacles: in.Body.Obstacles}, options))
 		})
-	huma.Register(to, operation("land-rover", "/api/rover/grids/{grid}/rovers", "Land a rover", http.StatusCreated),
+	huma.Register(to, operation("land-rover", "/api/rover/grids/{grid}/rovers", "Land a rover", "It can land where no obstacle and no other rover is.", http.StatusCreated),
 		func(ctx context.Context, in *struct {
 			api.Command
 			GridInput
 			Body struct {
-				ID      string       `json:"id" minLength:"1" maxLength:"64" example:"curiosity"`
+				ID      string       `json:"id" minLength:"1" maxLength:"64" example:"curiosity" doc:"Its name."`
 				X       int          `json:"x" minimum:"0" example:"1" doc:"Fields east of the south-west corner."`
 				Y       int          `json:"y" minimum:"0" example:"2" doc:"Fields north of the south-west corner."`
-				Heading grid.Heading `json:"heading" enum:"N,E,S,W" example:"N"`
+				Heading grid.Heading `json:"heading" enum:"N,E,S,W" example:"N" doc:"Where it faces."`
 			}
 		}) (*commandOutput, error) {
-			options, err := in.Options()
+			options, err := in.Options("land-rover")
 			if err != nil {
 				return nil, err
 			}
 			b := &in.Body
 			return answered(s.Do(ctx, in.Grid, grid.Land{Rover: b.ID, Point: grid.Point{X: b.X, Y: b.Y}, Heading: b.Heading}, options))
 		})
-	huma.Register(to, operation("move-rover", "/api/rover/grids/{grid}/rovers/{rover}/moves", "Move a rover: one command, which stops before what the rover cannot enter", http.StatusOK),
+	huma.Register(to, operation("move-rover", "/api/rover/grids/{grid}/rovers/{rover}/moves", "Move a rover", "Makes the moves one after another, and stops before what the rover cannot enter: an obstacle, another rover, the edge.", http.StatusOK),
 		func(ctx context.Context, in *struct {
 			api.Command
 			GridInput
@@ -124,7 +85,7 @@ func (s *Rover) commandRoutes(to huma.API) {
 				Moves string `json:"moves" minLength:"1" maxLength:"200" pattern:"^[FBLR]+$" example:"FFRBL" doc:"F forward, B backward, L and R turns."`
 			}
 		}) (*commandOutput, error) {
-			options, err := in.Options()
+			options, err := in.Options("move-rover")
 			if err != nil {
 				return nil, err
 			}
@@ -133,52 +94,52 @@ func (s *Rover) commandRoutes(to huma.API) {
 }
 
 func (s *Rover) queryRoutes(to huma.API) {
-	operation := func(id, path, summary string) huma.Operation {
-		return huma.Operation{OperationID: id, Method: http.MethodGet, Path: path, Summary: summary, Tags: []string{Name}}
+	operation := func(id, path, summary, about string) huma.Operation {
+		return huma.Operation{
+			OperationID: id, Method: http.MethodGet, Path: path, Summary: summary, Description: about, Tags: []string{Name},
+			Errors: []int{http.StatusNotFound, http.StatusServiceUnavailable},
+		}
 	}
-	huma.Register(to, operation("list-grids", "/api/rover/grids", "List the grids, the one that changed last first"),
+	huma.Register(to, operation("list-grids", "/api/rover/grids", "List the grids", "The one that changed last comes first."),
 		func(ctx context.Context, in *struct {
-			Limit  int    `query:"limit" minimum:"1" maximum:"500" default:"50"`
-			Cursor string `query:"cursor" doc:"The next of the page before."`
+			Limit  int    `query:"limit" minimum:"1" maximum:"500" default:"50" doc:"How many to return at most."`
+			Cursor string `query:"cursor" doc:"Where to go on: the next of the page before."`
 		}) (*struct{ Body SummaryPage }, error) {
 			page, err := s.List(ctx, in.Cursor, in.Limit)
-			if errors.Is(err, readdb.ErrCursor) {
-				return nil, huma.Error422UnprocessableEntity("cursor is not one of this list", &huma.ErrorDetail{Location: "query.cursor", Message: err.Error()})
-			}
 			return &struct{ Body SummaryPage }{page}, queryError(err)
 		})
 	type gridOutput struct {
 		ETag string `header:"ETag"`
 		Body GridDocument
 	}
-	huma.Register(to, operation("get-grid", "/api/rover/grids/{grid}", "Get a grid, also as of any version or time"),
+	huma.Register(to, operation("get-grid", "/api/rover/grids/{grid}", "Get a grid", "As it is now, or as it was at a version or a time."),
 		func(ctx context.Context, in *struct {
 			GridInput
 			Version aether.Version  `query:"version" doc:"As it was at this version."`
 			At      time.Time       `query:"at" doc:"As it was at this time."`
-			After   aether.Position `query:"after" doc:"Wait until what happened at this position is in it: the position of a command's answer."`
+			After   aether.Position `query:"after" doc:"What happened at this position is known to the answer, which may wait for that: the position of a command's answer."`
 		}) (*gridOutput, error) {
 			var d GridDocument
 			var err error
 			switch {
 			case in.Version != 0 && !in.At.IsZero():
-				return nil, huma.Error422UnprocessableEntity("version and at exclude each other")
+				err = api.InvalidField("query.at", "and version exclude each other")
 			case !in.At.IsZero():
-				d, err = s.GridAt(ctx, in.Grid, in.At)
+				d, err = s.GridAt(ctx, in.Grid, in.At, in.After)
 			default:
 				d, err = s.Grid(ctx, in.Grid, in.Version, in.After)
 			}
 			return &gridOutput{api.ETag(d.Version), d}, queryError(err)
 		})
-	huma.Register(to, operation("list-grid-events", "/api/rover/grids/{grid}/events", "List what happened to a grid, the newest first"),
+	huma.Register(to, operation("list-grid-events", "/api/rover/grids/{grid}/events", "List what happened to a grid", "The newest event comes first."),
 		func(ctx context.Context, in *struct {
 			GridInput
 			Before aether.Version `query:"before" doc:"Only what happened before this version."`
-			Limit  int            `query:"limit" minimum:"1" maximum:"500" default:"50"`
+			Limit  int            `query:"limit" minimum:"1" maximum:"500" default:"50" doc:"How many to return at most."`
 		}) (*struct{ Body EventPage }, error) {
 			page, err := s.Events(ctx, in.Grid, in.Before, in.Limit)
 			return &struct{ Body EventPage }{page}, queryError(err)
 		})
 }
 
-func queryError(err error) error { return api.Error(err, grid.NoGrid) }
+func queryError(err error) error { return api.Error(err, grid.NoGrid, NoVersion) }

@@ -2,6 +2,7 @@ package rover
 
 import (
 	"embed"
+	"errors"
 	"fmt"
 	"io/fs"
 	"net/http"
@@ -24,8 +25,14 @@ func System() web.System {
 		panic(err) // the folder is embedded
 	}
 	return web.System{
-		Name: "rover", Title: "Rovers", Path: "/rover", Static: files,
+		Name: Name, Title: "Rovers", Path: "/rover", Home: "All grids", Static: files,
 		About: "Rovers on a grid: land them, drive them, watch them in every open browser, and go back in time.",
+		Steps: []string{
+			"Open Rovers, and a grid in it; or make one.",
+			"Land a rover, and drive it with the arrows.",
+			"Open the same grid in a second window, and watch both.",
+			"Move the slider below the grid: everything is as it was then.",
+		},
 	}
 }
 
@@ -51,36 +58,36 @@ func (p *pages) register(mux *http.ServeMux) {
 type listPage struct {
 	grids  SummaryPage
 	first  bool // the page with the newest, which is kept up to date
-	create form
+	create web.Form
 }
 
 const gridsOnPage = 50
 
 func (p *pages) list(w http.ResponseWriter, r *http.Request) {
-	p.showList(w, r, http.StatusOK, newForm("width", "12", "height", "8"))
+	p.showList(w, r, http.StatusOK, web.NewForm("width", "12", "height", "8"))
 }
 
-func (p *pages) showList(w http.ResponseWriter, r *http.Request, status int, create form) {
+func (p *pages) showList(w http.ResponseWriter, r *http.Request, status int, create web.Form) {
 	cursor := r.URL.Query().Get("cursor")
 	grids, err := p.rovers.List(r.Context(), cursor, gridsOnPage)
 	if err != nil {
 		p.site.Problem(w, r, err, grid.NoGrid)
 		return
 	}
-	page := web.Page{Title: "Grids", Path: "/rover", Scripts: []string{"rover/list.js"}, Styles: []string{"rover/rover.css"}, Live: true}
+	page := web.Page{Title: "Grids", Path: "/rover", Scripts: []string{"rover/list.js"}, Styles: []string{"rover/rover.css"}, Live: true, System: Name}
 	p.site.Render(w, r, status, page, gridsPage(listPage{grids, cursor == "", create}))
 }
 
 func (p *pages) create(w http.ResponseWriter, r *http.Request) {
-	f := readForm(w, r, "id", "width", "height", "obstacles")
-	command := grid.Create{Width: f.number("width"), Height: f.number("height"), Obstacles: f.points("obstacles")}
-	if !f.ok() {
+	f := web.ReadForm(w, r, "id", "width", "height", "obstacles")
+	command := grid.Create{Width: f.Number("width"), Height: f.Number("height"), Obstacles: points(&f, "obstacles")}
+	if !f.OK() {
 		p.showList(w, r, http.StatusUnprocessableEntity, f)
 		return
 	}
-	result, err := p.rovers.Create(r.Context(), f.Values["id"], command, f.command())
+	result, err := p.rovers.Create(r.Context(), f.Values["id"], command, f.Command())
 	if err != nil {
-		p.showList(w, r, f.fail(err), f)
+		p.showList(w, r, f.Fail(err, grid.NoGrid), f)
 		return
 	}
 	p.done(w, r, result, "", "")
@@ -93,17 +100,36 @@ type gridPage struct {
 	selected string         // a rover
 	events   EventPage
 	said     string // what the last command has led to
-	land     form
-	move     form
+	land     web.Form
+	move     web.Form
 }
 
 func (g *gridPage) past() bool { return g.Version < g.latest }
+
+// size says how large the grid is, and what is on it, at the version of the drawing.
+func (g *gridPage) size() string {
+	text := size(g.Summary())
+	if g.past() {
+		text = fmt.Sprintf("At version %d: %s", g.Version, text)
+	}
+	return text
+}
+
+// standing says where the rover is that is selected, if only as the first.
+func (g *gridPage) standing() string {
+	for i, r := range g.Rovers {
+		if r.ID == g.selected || g.selected == "" && i == 0 {
+			return web.Sentence(standing(r))
+		}
+	}
+	return noRover
+}
 
 const eventsOnPage = 50
 
 func (p *pages) grid(w http.ResponseWriter, r *http.Request) {
 	p.showGrid(w, r, http.StatusOK, gridPage{
-		land: newForm("heading", "N"), move: newForm("rover", r.URL.Query().Get("rover")),
+		land: web.NewForm("heading", "N"), move: web.NewForm("rover", r.URL.Query().Get("rover")),
 	})
 }
 
@@ -114,6 +140,9 @@ func (p *pages) showGrid(w http.ResponseWriter, r *http.Request, status int, g g
 	before, _ := strconv.ParseUint(query.Get("before"), 10, 63)
 
 	d, err := p.rovers.Grid(ctx, id, 0, aether.Position(after))
+	if errors.Is(err, errNoGrid) {
+		err = aether.Refuse(grid.NoGrid, "there is no grid %q", gridName(id))
+	}
 	if err != nil {
 		p.site.Problem(w, r, err, grid.NoGrid)
 		return
@@ -133,46 +162,46 @@ func (p *pages) showGrid(w http.ResponseWriter, r *http.Request, status int, g g
 	g.selected = g.move.Values["rover"]
 	g.said = said(query.Get("done"), g.events)
 	page := web.Page{
-		Title: id, Path: "/rover", Live: true, Wide: true,
+		Title: gridName(id), Path: "/rover", Live: true, System: Name,
 		Scripts: []string{"rover/grid.js"}, Styles: []string{"rover/rover.css", "rover/drawing.css"},
 	}
 	p.site.Render(w, r, status, page, gridPageContent(g))
 }
 
 func (p *pages) land(w http.ResponseWriter, r *http.Request) {
-	f := readForm(w, r, "id", "x", "y", "heading")
-	command := grid.Land{Rover: f.Values["id"], Point: grid.Point{X: f.number("x"), Y: f.number("y")}, Heading: grid.Heading(f.Values["heading"])}
+	f := web.ReadForm(w, r, "id", "x", "y", "heading")
+	command := grid.Land{Rover: f.Values["id"], Point: grid.Point{X: f.Number("x"), Y: f.Number("y")}, Heading: grid.Heading(f.Values["heading"])}
 	show := func(status int) {
-		p.showGrid(w, r, status, gridPage{land: f, move: newForm("rover", "")})
+		p.showGrid(w, r, status, gridPage{land: f, move: web.NewForm("rover", "")})
 	}
-	if !f.ok() {
+	if !f.OK() {
 		show(http.StatusUnprocessableEntity)
 		return
 	}
-	result, err := p.rovers.Do(r.Context(), r.PathValue("grid"), command, f.command())
+	result, err := p.rovers.Do(r.Context(), r.PathValue("grid"), command, f.Command())
 	if err != nil {
-		show(f.fail(err))
+		show(f.Fail(err, grid.NoGrid))
 		return
 	}
 	p.done(w, r, result, command.Rover, "#drive")
 }
 
 func (p *pages) move(w http.ResponseWriter, r *http.Request) {
-	f := readForm(w, r, "rover", "moves", "step")
+	f := web.ReadForm(w, r, "rover", "moves", "step")
 	command := grid.Move{Rover: f.Values["rover"], Moves: cleanMoves(f.Values["moves"])}
 	if step := f.Values["step"]; step != "" { // one of the buttons with arrows
 		command.Moves = step
 	}
 	show := func(status int) {
-		p.showGrid(w, r, status, gridPage{land: newForm("heading", "N"), move: f})
+		p.showGrid(w, r, status, gridPage{land: web.NewForm("heading", "N"), move: f})
 	}
-	if !f.ok() {
+	if !f.OK() {
 		show(http.StatusUnprocessableEntity)
 		return
 	}
-	result, err := p.rovers.Do(r.Context(), r.PathValue("grid"), command, f.command())
+	result, err := p.rovers.Do(r.Context(), r.PathValue("grid"), command, f.Command())
 	if err != nil {
-		show(f.fail(err))
+		show(f.Fail(err, grid.NoGrid))
 		return
 	}
 	p.done(w, r, result, command.Rover, "#drive")

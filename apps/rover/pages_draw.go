@@ -8,32 +8,15 @@ import (
 )
 
 // The geometry of the drawing, in units of the SVG; static/field.js has the same. A
-// field is 20 by 20, its row 0 is at the bottom.
-const (
-	fieldSide   = 20
-	topMargin   = 14
-	rightMargin = 8
-)
+// field is 20 by 20, its row 0 is at the bottom. The numbers of columns and rows are
+// on rulers beside the drawing, which stay where they are when it is scrolled.
+const fieldSide = 20
 
 // drawing is a grid to be drawn.
 type drawing struct{ *GridDocument }
 
-// letter is how high the numbers get, at most: they keep their size on the screen, so
-// they grow, in units, as the drawing shrinks to fit a phone.
-func (d drawing) letter() int {
-	if !d.fits() {
-		return 14
-	}
-	return 12 * max(16, d.Width) / 16
-}
-
-// leftMargin and belowMargin have room for the numbers.
-func (d drawing) leftMargin() int  { return 8 + len(fmt.Sprint(d.Height-1))*d.letter()*6/10 }
-func (d drawing) belowMargin() int { return d.letter() + 5 }
-
 func (d drawing) viewBox() string {
-	return fmt.Sprintf("%d %d %d %d", -d.leftMargin(), -topMargin,
-		d.Width*fieldSide+d.leftMargin()+rightMargin, d.Height*fieldSide+topMargin+d.belowMargin())
+	return fmt.Sprintf("0 0 %d %d", d.Width*fieldSide, d.Height*fieldSide)
 }
 
 // center returns the middle of a field.
@@ -48,7 +31,7 @@ func (d drawing) pixels() int {
 	if !d.fits() {
 		side = 18
 	}
-	return side * (d.Width*fieldSide + d.leftMargin() + rightMargin) / fieldSide
+	return side * d.Width
 }
 
 func (d drawing) fits() bool { return d.Width <= 30 }
@@ -84,28 +67,27 @@ func turn(h grid.Heading) string {
 	return fmt.Sprintf("rotate(%d)", map[grid.Heading]int{grid.East: 90, grid.South: 180, grid.West: 270}[h])
 }
 
-// tick is a number beside or below the grid.
+// tick is a number on a ruler, and how far along it is.
 type tick struct {
-	X, Y, Value int
+	At    string
+	Value int
 }
 
-func (d drawing) columns() []tick { // below
-	var ticks []tick
-	for x := 0; x < d.Width; x += step(d.Width) {
-		cx, _ := d.center(x, 0)
-		ticks = append(ticks, tick{cx, d.Height*fieldSide + d.letter() + 1, x})
+// ticks are the numbers of columns, or of rows counted from the end of the ruler.
+func ticks(side int, fromEnd bool) []tick {
+	var all []tick
+	for n := 0; n < side; n += step(side) {
+		at := float64(n) + 0.5
+		if fromEnd {
+			at = float64(side) - at
+		}
+		all = append(all, tick{fmt.Sprintf("%.6g%%", 100*at/float64(side)), n})
 	}
-	return ticks
+	return all
 }
 
-func (d drawing) rows() []tick { // to the left
-	var ticks []tick
-	for y := 0; y < d.Height; y += step(d.Height) {
-		_, cy := d.center(0, y)
-		ticks = append(ticks, tick{-5, cy, y})
-	}
-	return ticks
-}
+// rulerWidth is how wide the ruler of the rows is, in pixels: its numbers have room.
+func (d drawing) rulerWidth() int { return 16 + 8*len(fmt.Sprint(d.Height-1)) }
 
 // step is how many fields lie between two numbers.
 func step(side int) int {
@@ -123,21 +105,23 @@ func step(side int) int {
 // color is the class of a rover's color: there are 6, in the order of landing.
 func color(i int) string { return fmt.Sprintf("color-%d", i%6) }
 
-// side is the class of a rover near a side, whose name has no room in the middle.
-func (d drawing) side(x int) string {
+// naming is where a rover's name stands before a script has found the best place: above
+// it, and not beyond the side of the drawing.
+func (d drawing) naming(x int) (at int, anchor string) {
 	switch {
 	case x < 2:
-		return "at-west"
+		return -9, "start"
 	case x >= d.Width-2:
-		return "at-east"
+		return 9, "end"
 	}
-	return ""
+	return 0, "middle"
 }
 
-// label is a name as it is written beside the rover.
+// label is a name as it is written beside the rover before a script has measured how
+// much of it has room.
 func label(id string) string {
-	if runes := []rune(id); len(runes) > 10 {
-		return string(runes[:9]) + "…"
+	if runes := []rune(id); len(runes) > 16 {
+		return string(runes[:15]) + "…"
 	}
 	return id
 }

@@ -67,42 +67,50 @@ func (v *visitor) expect(status int, at string, texts []string, path string, for
 func TestPagesWithoutJavaScript(t *testing.T) {
 	v := newVisitor(t)
 	v.expect(200, "/rover", []string{"There is no grid yet"}, "/rover")
-	v.expect(422, "/rover", []string{`value="mars"`, `value="x"`, "not a whole number", "7;8</textarea>", "is not a field", `aria-invalid="true"`},
+	v.expect(422, "/rover", []string{`value="mars"`, `value="x"`, "not a whole number", "7;8</textarea>", "is not a cell", `aria-invalid="true"`},
 		"/rover", "id", "mars", "width", "x", "height", "4", "obstacles", "7;8")
-	v.expect(409, "/rover", []string{"Refused", "the obstacle at 9,9 is outside", "9,9</textarea>"},
+	v.expect(409, "/rover", []string{"Refused", "The obstacle at 9,9 is outside", "9,9</textarea>"},
 		"/rover", "id", "mars", "width", "5", "height", "4", "obstacles", "9,9")
-	v.expect(200, "/rover/mars", []string{"5 by 4 fields, 1 obstacle, no rovers", "No rover has landed"},
+	v.expect(200, "/rover/mars", []string{"5 by 4 cells, 1 obstacle, no rovers", "No rover has landed"},
 		"/rover", "id", "mars", "width", "5", "height", "4", "obstacles", "2,2")
-	v.expect(409, "/rover", []string{"the grid is there already."}, "/rover", "id", "mars", "width", "5", "height", "4")
+	v.expect(409, "/rover", []string{"The grid is there already."}, "/rover", "id", "mars", "width", "5", "height", "4")
 	v.expect(200, "/rover", []string{`href="/rover/mars"`}, "/rover")
 
 	v.expect(422, "/rover/mars/rovers", []string{`value="ann"`, "not a whole number"}, "/rover/mars/rovers", "id", "ann", "x", "", "y", "0", "heading", "N")
-	v.expect(409, "/rover/mars/rovers", []string{"at 2,2 is an obstacle.", `value="S" checked`}, "/rover/mars/rovers", "id", "ann", "x", "2", "y", "2", "heading", "S")
+	v.expect(409, "/rover/mars/rovers", []string{"At 2,2 is an obstacle.", `value="S" checked`}, "/rover/mars/rovers", "id", "ann", "x", "2", "y", "2", "heading", "S")
 	v.expect(200, "/rover/mars", []string{"ann landed at 0,0, facing north.", `<option value="ann" selected`},
 		"/rover/mars/rovers", "id", "ann", "x", "0", "y", "0", "heading", "N")
 
 	v.expect(200, "/rover/mars", []string{"ann made 4 moves. In the end: ann was stopped by an obstacle at 2,2; not made: FB."},
 		"/rover/mars/moves", "rover", "ann", "moves", "ffr ffb")
 	v.expect(200, "/rover/mars", []string{"ann turned left, now facing north."}, "/rover/mars/moves", "rover", "ann", "moves", "", "step", "L")
-	v.expect(409, "/rover/mars/moves", []string{"moves are 1 to 200", `value="FXF"`}, "/rover/mars/moves", "rover", "ann", "moves", "FXF")
-	v.expect(409, "/rover/mars/moves", []string{"no rover &#34;bob&#34; has landed here."}, "/rover/mars/moves", "rover", "bob", "moves", "F")
+	v.expect(409, "/rover/mars/moves", []string{"Moves are 1 to 200", `value="FXF"`}, "/rover/mars/moves", "rover", "ann", "moves", "FXF")
+	v.expect(409, "/rover/mars/moves", []string{"No rover &#34;bob&#34; has landed here."}, "/rover/mars/moves", "rover", "bob", "moves", "F")
 
 	// The same form twice, as by a double click, is one command.
 	for range 2 {
 		v.expect(200, "/rover/mars", []string{"ann moved forward to 1,3."}, "/rover/mars/moves", "rover", "ann", "step", "F", "key", "once")
 	}
 
-	past := v.expect(200, "/rover/mars", []string{"This is the past: version 3.", "at 0,1, facing north", `value="3"`, `?version=2"`, `?version=4"`}, "/rover/mars?version=3")
+	past := v.expect(200, "/rover/mars", []string{"This is the past: version 3.", "At 0,1, facing north.", "At version 3: 5 by 4 cells, 1 obstacle, 1 rover", "The past cannot be changed.", `data-driving disabled`, `data-landing disabled`, `value="3"`, `?version=2"`, `?version=4"`}, "/rover/mars?version=3")
 	if strings.Count(past, `aria-current="true"`) != 1 {
 		t.Error("no event, or several, is the one that is shown")
 	}
-	v.expect(200, "/rover/mars", []string{"at 1,3, facing north"}, "/rover/mars?version=99")
+	v.expect(200, "/rover/mars", []string{"At 1,3, facing north."}, "/rover/mars?version=99")
 	older := v.expect(200, "/rover/mars", []string{"The grid was made"}, "/rover/mars?before=2")
-	if strings.Contains(older, "ann landed at 0,0, facing north</span>") {
+	if strings.Contains(older, "ann landed at 0,0, facing north.</span>") {
 		t.Error("events before version 2 have version 2")
 	}
 
-	v.expect(404, "/rover/none", []string{"Not found"}, "/rover/none")
+	now := v.expect(200, "/rover/mars", []string{`<p class="quiet"><span data-size>5 by 4 cells`}, "/rover/mars")
+	if strings.Contains(now, "data-driving disabled") || strings.Contains(now, "data-landing disabled") {
+		t.Error("in the present rovers can be neither driven nor landed")
+	}
+
+	none := v.expect(404, "/rover/none", []string{"Not found", "There is no grid &#34;none&#34;.", `<a class="button main" href="/rover">All grids</a>`, `<a href="/rover" aria-current="page">`}, "/rover/none")
+	if strings.Contains(none, "no-grid") {
+		t.Error("people are told the reason for programs")
+	}
 	v.expect(404, "/rover/none/moves", []string{"Not found"}, "/rover/none/moves", "rover", "ann", "moves", "F")
 }
 
@@ -120,6 +128,17 @@ func TestPagesEscape(t *testing.T) {
 	v.expect(200, "/rover/"+name, []string{"This is the past"}, path+"?version=1")
 }
 
+// A grid that nobody has named has an ID that is no name.
+func TestPagesUnnamed(t *testing.T) {
+	v := newVisitor(t)
+	_, at, text := v.open("/rover", "width", "5", "height", "4")
+	id := strings.TrimPrefix(at, "/rover/")
+	if want := "<h1>Unnamed grid " + id[len(id)-6:] + "</h1>"; !strings.Contains(text, want) || !strings.Contains(text, "<code>"+id+"</code>") {
+		t.Errorf("%s has no %s", at, want)
+	}
+	v.expect(200, "/rover", []string{">Unnamed grid " + id[len(id)-6:] + "</a>", "Version 1</span>, changed <time"}, "/rover")
+}
+
 // Large grids and many rovers are drawn, too.
 func TestPagesLarge(t *testing.T) {
 	v := newVisitor(t)
@@ -127,7 +146,7 @@ func TestPagesLarge(t *testing.T) {
 	for i := range 10_000 {
 		obstacles.WriteString(" " + strconv.Itoa(i%100*10) + "," + strconv.Itoa(i/100*10))
 	}
-	v.expect(200, "/rover/big", []string{"1000 by 1000 fields, 10000 obstacles"},
+	v.expect(200, "/rover/big", []string{"1000 by 1000 cells, 10000 obstacles"},
 		"/rover", "id", "big", "width", "1000", "height", "1000", "obstacles", obstacles.String())
-	v.expect(200, "/rover/thin", []string{"1 by 1 fields"}, "/rover", "id", "thin", "width", "1", "height", "1")
+	v.expect(200, "/rover/thin", []string{"1 by 1 cells"}, "/rover", "id", "thin", "width", "1", "height", "1")
 }

@@ -4,6 +4,7 @@ import (
 	"cmp"
 	"encoding/json"
 	"fmt"
+	"regexp"
 	"strings"
 
 	"github.com/aether-es/aether/apps/rover/grid"
@@ -40,7 +41,7 @@ func words(kind string, data json.RawMessage) string {
 		if json.Unmarshal(e.Obstacles, &obstacles) != nil {
 			return kind
 		}
-		return fmt.Sprintf("The grid was made: %d by %d fields, %s", e.Width, e.Height, count(len(obstacles), "obstacle"))
+		return fmt.Sprintf("The grid was made: %d by %d cells, %s", e.Width, e.Height, count(len(obstacles), "obstacle"))
 	case "RoverLanded":
 		return fmt.Sprintf("%s landed at %d,%d, facing %s", e.Rover, e.X, e.Y, headings[e.Heading])
 	case "RoverMovedForward":
@@ -88,6 +89,17 @@ func summary(events []ResultDocument) string {
 	return fmt.Sprintf("%s made %s. In the end: %s.", e.Rover, count(moves, "move"), words(last.Type, last.Data))
 }
 
+// unnamed are the IDs that the server gives to grids without a name.
+var unnamed = regexp.MustCompile(`^[0-9a-f]{8}(-[0-9a-f]{4}){3}-[0-9a-f]{12}$`)
+
+// gridName is what people call a grid.
+func gridName(id string) string {
+	if unnamed.MatchString(id) {
+		return "Unnamed grid " + id[len(id)-6:]
+	}
+	return id
+}
+
 func count(n int, what string) string {
 	switch n {
 	case 0:
@@ -97,6 +109,9 @@ func count(n int, what string) string {
 	}
 	return fmt.Sprintf("%d %ss", n, what)
 }
+
+// noRover stands where a rover's place would be said.
+const noRover = "No rover has landed yet. Land one below."
 
 // standing says where a rover is.
 func standing(r RoverDocument) string {
@@ -117,6 +132,6 @@ func picture(d *GridDocument) string {
 		}
 		parts = append(parts, r.ID+" "+standing(r))
 	}
-	return fmt.Sprintf("%d by %d fields, north is up, with %s. Rovers: %s.", d.Width, d.Height,
+	return fmt.Sprintf("%d by %d cells, north is up, with %s. Rovers: %s.", d.Width, d.Height,
 		count(len(d.Obstacles), "obstacle"), cmp.Or(strings.Join(parts, "; "), "none"))
 }

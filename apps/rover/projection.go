@@ -12,49 +12,120 @@ import (
 	"github.com/aether-es/aether/schema"
 )
 
-// The read model: a document of each grid, and one for the list of grids, which is
-// small, so that listing does not read the paths of all rovers.
+// The read model of a grid is in pieces, so that an event changes few bytes, however
+// large the grid is and however many rovers are on it.
 var (
-	grids = readdb.NewCollection("grids", func(d GridDocument) string { return d.ID })
+	// terrains have what of a grid never changes.
+	terrains = readdb.NewCollection("terrains", func(t terrain) string { return t.ID })
+
+	rovers = readdb.NewCollection("rovers", func(r placed) string { return roverKey(r.Grid, r.ID) },
+		readdb.Index[placed]{Name: byGrid, Values: func(r placed) []readdb.Value {
+			return []readdb.Value{readdb.Tuple(readdb.Text(r.Grid), readdb.Int(int64(r.Number)))}
+		}})
 
 	summaries = readdb.NewCollection("summaries", func(s Summary) string { return s.ID },
 		readdb.Index[Summary]{Name: byUpdated, Values: func(s Summary) []readdb.Value {
 			return []readdb.Value{readdb.Time(s.Updated)}
 		}})
+
+	// milestones are the grids as they were at every version that is a multiple of
+	// milestoneEvery, from where the way to any version is short.
+	milestones = readdb.NewCollection("milestones", func(m Milestone) string { return milestoneKey(m.Grid.ID, m.Grid.Version) })
 )
 
-// byUpdated lists the grids by the time of their last change.
-const byUpdated = "updated"
+// milestoneEvery is how many events of a grid lie between two milestones.
+const milestoneEvery = 1000
+
+const (
+	byGrid    = "grid"    // lists the rovers of a grid in the order in which they landed
+	byUpdated = "updated" // lists the grids by the time of their last change
+)
+
+// terrain is a grid without what moves on it.
+type terrain struct {
+	ID        string       `json:"id"`
+	Width     int          `json:"width"`
+	Height    int          `json:"height"`
+	Obstacles []grid.Point `json:"obstacles"`
+	Created   time.Time    `json:"created"`
+}
+
+// placed is a rover on its grid.
+type placed struct {
+	Grid   string `json:"grid"`
+	Number int    `json:"number"` // 0 for the one that landed first
+	RoverDocument
+}
+
+func roverKey(grid, rover string) string { return grid + "/" + rover }
 
 // gridsProjection makes the read model.
 func gridsProjection(events *schema.Registry[grid.Event]) projection.Projection {
-	return projection.Projection{Name: "rover-grids", Version: 1, Apply: func(tx *readdb.Tx, e integration.Event) error {
+	return projection.Projection{Name: "rover-grids", Version: 2, Apply: func(tx *readdb.Tx, e integration.Event) error {
 		m, event, err := decodeMoment(events, e)
 		if err != nil {
 			return err
 		}
-		var summary Summary
+		summary, found, err := summaries.Get(tx, m.Grid)
+		if err != nil {
+			return err
+		}
+		created, creates := event.(grid.GridCreated)
+		if !found && !creates {
+			return fmt.Errorf("grid %q was not created", m.Grid)
+		}
 		step := moment{m.Version, e.Position, e.Time}
-		if created, ok := event.(grid.GridCreated); ok {
+		switch event := event.(type) {
+		case grid.GridCreated:
 			d := newDocument(m.Grid, created, step)
 			summary = d.Summary()
-			if err := grids.Put(tx, d); err != nil {
-				return err
-			}
-		} else {
-			found, err := grids.Update(tx, m.Grid, func(d *GridDocument) {
-				d.apply(event, step)
-				summary = d.Summary()
-			})
-			if err != nil {
-				return err
-			}
-			if !found {
-				return fmt.Errorf("grid %q was not created", m.Grid)
-			}
+			err = terrains.Put(tx, terrain{d.ID, d.Width, d.Height, d.Obstacles, d.Created})
+		case grid.RoverLanded:
+			err = rovers.Put(tx, placed{m.Grid, summary.Rovers, landed(event)})
+			summary.Rovers++
+		default:
+			_, err = rovers.Update(tx, roverKey(m.Grid, mover(event)), func(r *placed) { r.apply(event) })
 		}
-		return summaries.Put(tx, summary)
+		if err != nil {
+			return err
+		}
+		summary.Version, summary.Position, summary.Updated = step.version, step.position, step.time
+		if err := summaries.Put(tx, summary); err != nil {
+			return err
+		}
+		if m.Version%milestoneEvery != 0 {
+			return nil
+		}
+		d, _, err := assemble(tx, m.Grid)
+		if err != nil {
+			return err
+		}
+		return milestones.Put(tx, Milestone{d})
 	}}
+}
+
+// assemble puts a grid together.
+func assemble(r readdb.Reader, id string) (d GridDocument, found bool, err error) {
+	summary, found, err := summaries.Get(r, id)
+	if err != nil || !found {
+		return d, found, err
+	}
+	t, _, err := terrains.Get(r, id)
+	if err != nil {
+		return d, false, err
+	}
+	d = GridDocument{
+		ID: id, Width: t.Width, Height: t.Height, Obstacles: append([]grid.Point{}, t.Obstacles...), Rovers: []RoverDocument{},
+		Version: summary.Version, Position: summary.Position, Created: t.Created, Updated: summary.Updated,
+	}
+	within := readdb.Under(readdb.Tuple(readdb.Text(id)))
+	for rover, err := range rovers.All(r, &readdb.ListOptions{Index: byGrid, Range: within}) {
+		if err != nil {
+			return d, false, err
+		}
+		d.Rovers = append(d.Rovers, rover.RoverDocument)
+	}
+	return d, true, nil
 }
 
 // moment is when something happened.
@@ -72,35 +143,55 @@ func newDocument(id string, e grid.GridCreated, m moment) GridDocument {
 	}
 }
 
-// apply changes the document because of an event. Whoever travels through time does
-// the same to the events up to a version.
+// apply changes the document because of an event: that of whoever travels through time.
 func (d *GridDocument) apply(event grid.Event, m moment) {
 	d.Version, d.Position, d.Updated = m.version, m.position, m.time
-	switch e := event.(type) {
-	case grid.RoverLanded:
-		d.Rovers = append(d.Rovers, RoverDocument{ID: e.Rover, X: e.X, Y: e.Y, Heading: e.Heading, Path: []grid.Point{e.Point}})
-	case grid.RoverMovedForward:
-		d.rover(e.Rover).moved(e.Point)
-	case grid.RoverMovedBackward:
-		d.rover(e.Rover).moved(e.Point)
-	case grid.RoverTurnedLeft:
-		d.rover(e.Rover).turned(e.Heading)
-	case grid.RoverTurnedRight:
-		d.rover(e.Rover).turned(e.Heading)
-	case grid.RoverBlocked:
-		d.rover(e.Rover).Blocked = &BlockedDocument{X: e.X, Y: e.Y, By: e.By, Other: e.Other, Left: e.Left}
+	if e, ok := event.(grid.RoverLanded); ok {
+		d.Rovers = append(d.Rovers, landed(e))
+		return
+	}
+	for i := range d.Rovers {
+		if d.Rovers[i].ID == mover(event) {
+			d.Rovers[i].apply(event)
+		}
 	}
 }
 
-// rover returns a rover of the document; of one that is not there, one that nobody
-// keeps.
-func (d *GridDocument) rover(id string) *RoverDocument {
-	for i := range d.Rovers {
-		if d.Rovers[i].ID == id {
-			return &d.Rovers[i]
-		}
+// mover is the rover that an event is about, "" when it is about none.
+func mover(event grid.Event) string {
+	switch e := event.(type) {
+	case grid.RoverMovedForward:
+		return e.Rover
+	case grid.RoverMovedBackward:
+		return e.Rover
+	case grid.RoverTurnedLeft:
+		return e.Rover
+	case grid.RoverTurnedRight:
+		return e.Rover
+	case grid.RoverBlocked:
+		return e.Rover
 	}
-	return &RoverDocument{}
+	return ""
+}
+
+func landed(e grid.RoverLanded) RoverDocument {
+	return RoverDocument{ID: e.Rover, X: e.X, Y: e.Y, Heading: e.Heading, Path: []grid.Point{e.Point}}
+}
+
+// apply changes the rover because of an event about it.
+func (r *RoverDocument) apply(event grid.Event) {
+	switch e := event.(type) {
+	case grid.RoverMovedForward:
+		r.moved(e.Point)
+	case grid.RoverMovedBackward:
+		r.moved(e.Point)
+	case grid.RoverTurnedLeft:
+		r.turned(e.Heading)
+	case grid.RoverTurnedRight:
+		r.turned(e.Heading)
+	case grid.RoverBlocked:
+		r.Blocked = &BlockedDocument{X: e.X, Y: e.Y, By: e.By, Other: e.Other, Left: e.Left}
+	}
 }
 
 func (r *RoverDocument) moved(to grid.Point) {

@@ -14,6 +14,7 @@ import (
 	"context"
 	"encoding/json"
 	"errors"
+	"fmt"
 	"log/slog"
 	"maps"
 	"slices"
@@ -34,6 +35,7 @@ import (
 // Rover is the rover system. It is made by [New] and is safe for concurrent use.
 type Rover struct {
 	store     aether.EventStore
+	namespace string
 	events    *schema.Registry[grid.Event]
 	host      *actor.Host[*grid.Grid, grid.Command, grid.Event]
 	history   *integration.LogHistory
@@ -59,14 +61,19 @@ func Decider() actor.Decider[*grid.Grid, grid.Command, grid.Event] {
 
 // New returns the system on a store, a read DB and a bus. The commands may be nil.
 func New(store aether.EventStore, namespace string, db *readdb.DB, bus integration.Bus, commands integration.Commands, logger *slog.Logger) (*Rover, error) {
-	s := &Rover{store: store, events: grid.Events(), commands: commands}
+	s := &Rover{store: store, namespace: namespace, events: grid.Events(), commands: commands}
 	s.host = actor.NewHost(store, Decider(), &actor.HostOptions{Logger: logger})
 	m := mapping(s.events)
 	s.relay = integration.NewRelay(store, namespace, m, bus, &integration.RelayOptions{Logger: logger})
 	s.history = &integration.LogHistory{Mapping: m, Log: store, Namespace: namespace}
 	var err error
-	s.projector, err = projection.New(db, gridsProjection(s.events), s.history, bus, &projection.Options{Applied: s.publish, Logger: logger})
-	return s, err
+	s.projector, err = projection.New(db, gridsProjection(s.events), s.history, bus, &projection.Options{
+		Applied: s.publish, CaughtUp: s.refresh, Logger: logger,
+	})
+	if err != nil {
+		return nil, errors.Join(err, s.host.Close())
+	}
+	return s, nil
 }
 
 // Web describes the system to the pages.
@@ -76,6 +83,7 @@ func (s *Rover) Web() web.System { return System() }
 func (s *Rover) Register(to *server.Server) {
 	s.hub = to.Hub
 	to.Projector(Name, s.projector)
+	to.Relay(s.relay)
 	to.History(s.history)
 	to.Topic(grid.Kind, s.gridTopic)
 	to.Topic("grids", s.listTopic)
@@ -83,31 +91,23 @@ func (s *Rover) Register(to *server.Server) {
 	newPages(to.Site, s).register(to.Mux)
 }
 
-// Run publishes what happens, applies it, and takes commands from the bus.
+// Run publishes what happens, applies it, and takes commands from the bus, until ctx
+// ends. What cannot be published, or applied, stops that part alone, which an operator
+// sees; Run ends when a part does, and the store or the bus is closed.
 func (s *Rover) Run(ctx context.Context) error {
-	ctx, stop := context.WithCancel(ctx)
-	defer stop()
+	ctx, stop := context.WithCancelCause(ctx)
+	defer stop(nil)
 	var parts sync.WaitGroup
-	var mu sync.Mutex
-	var first error
-	run := func(part func(ctx context.Context) error) {
-		parts.Go(func() {
-			err := part(ctx)
-			mu.Lock()
-			if first == nil {
-				first = err
-			}
-			mu.Unlock()
-			stop()
-		})
+	run := func(name string, part func(ctx context.Context) error) {
+		parts.Go(func() { stop(fmt.Errorf("rover: %s has ended: %w", name, part(ctx))) })
 	}
-	run(s.relay.Run)
-	run(s.projector.Run)
+	run("the relay", s.relay.Run)
+	run("the projection", s.projector.Run)
 	if s.commands != nil {
-		run(func(ctx context.Context) error { return s.commands.Serve(ctx, Name, s.answer) })
+		run("the server of commands", func(ctx context.Context) error { return s.commands.Serve(ctx, s.namespace, grid.Kind, s.answer) })
 	}
 	parts.Wait()
-	return first
+	return context.Cause(ctx)
 }
 
 // Project brings the read model up to date once; the system must have no bus, and
@@ -116,6 +116,16 @@ func (s *Rover) Project(ctx context.Context) (projection.Status, error) {
 	err := s.projector.Run(ctx)
 	return s.projector.Status(), err
 }
+
+// Rebuild makes the read model again, beside the one that is there, which is then
+// dropped; for the rest it is Project.
+func (s *Rover) Rebuild(ctx context.Context) (projection.Status, error) {
+	s.projector.Rebuild()
+	return s.Project(ctx)
+}
+
+// Status returns how far the read model is.
+func (s *Rover) Status() projection.Status { return s.projector.Status() }
 
 // Wait returns once the read model has what happened at a position, or ctx ends.
 func (s *Rover) Wait(ctx context.Context, position aether.Position) error {
@@ -153,6 +163,13 @@ func (s *Rover) publish(events []integration.Event) {
 	s.hub.Publish(changes...)
 }
 
+// refresh has the pages look again: something was applied that publish was not told.
+func (s *Rover) refresh() {
+	if s.hub != nil {
+		s.hub.Refresh(func(topic string) bool { return topic == "grids" || aether.Kind(topic) == grid.Kind })
+	}
+}
+
 func (s *Rover) gridTopic(ctx context.Context, id string) (live.Document, error) {
 	d, err := s.Grid(ctx, id, 0, 0)
 	if errors.Is(err, errNoGrid) {
@@ -162,6 +179,9 @@ func (s *Rover) gridTopic(ctx context.Context, id string) (live.Document, error)
 }
 
 func (s *Rover) listTopic(context.Context, string) (live.Document, error) {
+	if err := s.projector.Ready(); err != nil {
+		return live.Document{}, err
+	}
 	view, err := s.projector.Space().View()
 	if err != nil {
 		return live.Document{}, err

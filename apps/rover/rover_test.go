@@ -2,6 +2,7 @@ package rover_test
 
 import (
 	"bytes"
+	"cmp"
 	"context"
 	"encoding/json"
 	"errors"
@@ -19,20 +20,39 @@ import (
 	"github.com/aether-es/aether/apps/rover"
 	"github.com/aether-es/aether/apps/rover/grid"
 	"github.com/aether-es/aether/integration"
+	"github.com/aether-es/aether/live"
 	"github.com/aether-es/aether/memstore"
 	"github.com/aether-es/aether/readdb"
 	"github.com/coder/websocket"
 )
 
-// world is a server with the rover system, in memory.
+// world is a server with the rover system.
 type world struct {
-	t        *testing.T
+	t        testing.TB
 	url      string
+	rover    *rover.Rover
 	store    aether.EventStore
 	commands *integration.LocalCommands
+	hub      *live.Hub
+	ended    <-chan error // has why the server ended, if it was not the end of the test
+}
+
+// parts are what a world stands on; what is missing is in memory, and new.
+type parts struct {
+	store  aether.EventStore
+	bus    integration.Bus
+	logger *slog.Logger
+	token  string
+
+	stopped bool // it is only made, and does not run
 }
 
 func newWorld(t *testing.T) *world {
+	t.Helper()
+	return startWorld(t, parts{})
+}
+
+func newStore(t testing.TB) aether.EventStore {
 	t.Helper()
 	engine := memstore.New()
 	t.Cleanup(func() { _ = engine.Close() })
@@ -40,35 +60,76 @@ func newWorld(t *testing.T) *world {
 	if err != nil {
 		t.Fatal(err)
 	}
+	return store
+}
+
+func startWorld(t testing.TB, p parts) *world {
+	t.Helper()
+	if p.store == nil {
+		p.store = newStore(t)
+	}
+	if p.bus == nil {
+		p.bus = integration.NewLocal(nil)
+	}
+	p.logger = cmp.Or(p.logger, slog.New(slog.DiscardHandler))
 	db, err := readdb.New(readdb.NewMemory())
 	if err != nil {
 		t.Fatal(err)
 	}
-	logger := slog.New(slog.DiscardHandler)
-	w := &world{t: t, store: store, commands: &integration.LocalCommands{}}
-	system, err := rover.New(store, "test", db, integration.NewLocal(), w.commands, logger)
+	w := &world{t: t, store: p.store, commands: &integration.LocalCommands{}}
+	w.rover, err = rover.New(p.store, "test", db, p.bus, w.commands, p.logger)
 	if err != nil {
 		t.Fatal(err)
 	}
-	s, err := server.New(server.Config{Store: store, Namespace: "test", Version: "test", Logger: logger}, system)
+	s, err := server.New(server.Config{Store: p.store, Namespace: "test", Version: "test", Logger: p.logger, Token: p.token}, w.rover)
 	if err != nil {
 		t.Fatal(err)
+	}
+	w.hub = s.Hub
+	if p.stopped {
+		t.Cleanup(func() { _ = w.rover.Close() })
+		return w
 	}
 	listener, err := net.Listen("tcp", "127.0.0.1:0")
 	if err != nil {
 		t.Fatal(err)
 	}
 	w.url = "http://" + listener.Addr().String()
-	ctx, stop := context.WithCancel(t.Context())
-	ended := make(chan error, 1)
-	go func() { ended <- s.Run(ctx, listener, nil) }()
+	ctx, stop := context.WithCancel(context.Background())
+	ended, done := make(chan error, 1), make(chan struct{})
+	w.ended = ended
+	go func() {
+		err := s.Run(ctx, listener, nil)
+		if ctx.Err() == nil || err != nil {
+			ended <- err
+		}
+		close(done)
+	}()
 	t.Cleanup(func() {
 		stop()
-		if err := <-ended; err != nil {
+		<-done
+		select {
+		case err := <-ended:
 			t.Errorf("Run: %v", err)
+		default:
 		}
 	})
 	return w
+}
+
+// ready waits until queries are answered.
+func (w *world) ready() {
+	w.t.Helper()
+	for {
+		r, err := http.Get(w.url + "/readyz")
+		if err != nil {
+			w.t.Fatal(err)
+		}
+		_ = r.Body.Close()
+		if r.StatusCode == http.StatusOK {
+			return
+		}
+	}
 }
 
 // ask sends a request and returns the status and the headers; the answer is decoded.
@@ -211,118 +272,13 @@ func TestList(t *testing.T) {
 	if fmt.Sprint(ids) != "[g4 g3 g2 g1 g0]" {
 		t.Errorf("the grids are %v", ids)
 	}
-	var bad problem
-	if status, _ := w.ask("GET", "/api/rover/grids?cursor=x", nil, &bad); status != http.StatusUnprocessableEntity {
-		t.Errorf("a bad cursor: %d %+v", status, bad)
-	}
-}
-
-func TestProblems(t *testing.T) {
-	w := newWorld(t)
-	w.mars()
-	for _, test := range []struct {
-		name, method, path, body string
-		headers                  []string
-		status                   int
-		kind, field              string
-	}{
-		{"a grid that is there", "POST", "/api/rover/grids", `{"id":"mars","width":5,"height":4}`, nil, 409, "urn:aether:refused:grid-exists", ""},
-		{"a rover in the way", "POST", "/api/rover/grids/mars/rovers", `{"id":"cid","x":0,"y":0,"heading":"N"}`, nil, 409, "urn:aether:refused:occupied", ""},
-		{"no grid", "POST", "/api/rover/grids/venus/rovers", `{"id":"cid","x":0,"y":0,"heading":"N"}`, nil, 404, "urn:aether:refused:no-grid", ""},
-		{"no grid to read", "GET", "/api/rover/grids/venus", ``, nil, 404, "urn:aether:refused:no-grid", ""},
-		{"no rover", "POST", "/api/rover/grids/mars/rovers/zoe/moves", `{"moves":"F"}`, nil, 404, "urn:aether:refused:no-rover", ""},
-		{"too large", "POST", "/api/rover/grids", `{"id":"x","width":1001,"height":4}`, nil, 422, "", "body.width"},
-		{"no size", "POST", "/api/rover/grids", `{"id":"x"}`, nil, 422, "", "body"},
-		{"other letters", "POST", "/api/rover/grids/mars/rovers/ann/moves", `{"moves":"FX"}`, nil, 422, "", "body.moves"},
-		{"no JSON", "POST", "/api/rover/grids", `{`, nil, 400, "", ""},
-		{"a bad ID", "POST", "/api/rover/grids", `{"id":"a/b","width":1,"height":4}`, nil, 422, "urn:aether:invalid", "id"},
-		{"an old version", "POST", "/api/rover/grids/mars/rovers/ann/moves", `{"moves":"F"}`, []string{"If-Match", `"2"`}, 412, "urn:aether:version-conflict", ""},
-		{"no version", "POST", "/api/rover/grids/mars/rovers/ann/moves", `{"moves":"F"}`, []string{"If-Match", `"x"`}, 422, "", "header.If-Match"},
-		{"from another site", "POST", "/api/rover/grids", `{"width":1,"height":4}`, []string{"Sec-Fetch-Site", "cross-site"}, 403, "", ""},
-		{"no such path", "GET", "/api/rover/planets", ``, nil, 404, "", ""},
-	} {
-		t.Run(test.name, func(t *testing.T) {
-			var body any
-			if test.body != "" {
-				body = json.RawMessage(test.body)
-			}
-			if test.body == "{" {
-				body = nil
-			}
-			var p problem
-			var answer any = &p
-			if test.status == 403 || body == nil && test.method == "POST" {
-				answer = nil
-			}
-			status, header := w.ask(test.method, test.path, body, answer, test.headers...)
-			if test.body == "{" {
-				if status != 400 && status != 422 {
-					t.Errorf("no body: %d", status)
-				}
-				return
-			}
-			if status != test.status || test.kind != "" && p.Type != test.kind {
-				t.Errorf("status %d, %+v; want %d %s", status, p, test.status, test.kind)
-			}
-			if test.status == 403 {
-				return
-			}
-			if got := header.Get("Content-Type"); !strings.HasPrefix(got, "application/problem+json") {
-				t.Errorf("the content type is %q", got)
-			}
-			found := test.field == ""
-			for _, e := range p.Errors {
-				found = found || e.Location == test.field
-			}
-			if !found {
-				t.Errorf("the errors are %+v, want one about %s", p.Errors, test.field)
-			}
-		})
-	}
-}
-
-func TestIdempotencyKey(t *testing.T) {
-	w := newWorld(t)
-	w.mars()
-	var first, again rover.CommandDocument
-	move := map[string]string{"moves": "FF"}
-	w.ask("POST", "/api/rover/grids/mars/rovers/ann/moves", move, &first, "Idempotency-Key", "click 1")
-	w.ask("POST", "/api/rover/grids/mars/rovers/ann/moves", move, &again, "Idempotency-Key", "click 1")
-	if first.Repeated || !again.Repeated || again.Version != first.Version || again.Position != first.Position {
-		t.Errorf("first %+v\nagain %+v", first, again)
-	}
-	// A grid without an ID is the same grid when its command comes again.
-	create := map[string]int{"width": 2, "height": 2}
-	w.ask("POST", "/api/rover/grids", create, &first, "Idempotency-Key", "click 2")
-	w.ask("POST", "/api/rover/grids", create, &again, "Idempotency-Key", "click 2")
-	if first.Grid == "" || again.Grid != first.Grid || !again.Repeated {
-		t.Errorf("first %+v\nagain %+v", first, again)
-	}
 }
 
 // The same commands come over the bus.
 func TestCommandsFromTheBus(t *testing.T) {
 	w := newWorld(t)
 	send := func(id, kind string, command any) (rover.CommandDocument, error) {
-		data, err := json.Marshal(command)
-		if err != nil {
-			t.Fatal(err)
-		}
-		request := integration.Request{
-			System: rover.Name, ID: id, Type: kind, Subject: "grid/mars", Data: data,
-			Metadata: aether.Metadata{CorrelationID: "request 7"},
-		}
-		var reply integration.Reply
-		for { // the system takes a moment to start
-			if reply, err = w.commands.Send(t.Context(), request); !errors.Is(err, integration.ErrNoServer) {
-				break
-			}
-		}
-		var d rover.CommandDocument
-		if err == nil {
-			err = json.Unmarshal(reply.Data, &d)
-		}
-		return d, err
+		return w.bus(integration.Request{ID: id, Type: kind, Subject: "grid/mars", Metadata: aether.Metadata{CorrelationID: "request 7"}}, command)
 	}
 	if d, err := send("1", rover.CreateGrid, grid.Create{Width: 3, Height: 3}); err != nil || d.Version != 1 {
 		t.Fatalf("create: %+v, %v", d, err)
@@ -403,35 +359,5 @@ func TestLive(t *testing.T) {
 	say(`{"subscribe":"grid/venus"}`)
 	if m := hear(); m.Error == "" {
 		t.Errorf("heard %+v of a grid that is not there", m)
-	}
-}
-
-// What other services may know, page by page, in order, without gaps.
-func TestIntegrationEvents(t *testing.T) {
-	w := newWorld(t)
-	w.mars()
-	next, last := integration.Cursor{}, uint64(0)
-	for range 3 {
-		var page struct {
-			Events []struct{ Specversion, Type, Source, Sequence, Subject string }
-			Next   integration.Cursor
-		}
-		path := fmt.Sprintf("/api/integration/rover?limit=2&sequence=%d&position=%d", next.Sequence, next.Position)
-		if status, _ := w.ask("GET", path, nil, &page); status != http.StatusOK {
-			t.Fatalf("%s: %d", path, status)
-		}
-		for _, e := range page.Events {
-			last++
-			if e.Specversion != "1.0" || e.Sequence != fmt.Sprint(last) || e.Source != "/aether/test/rover" || e.Subject != "grid/mars" {
-				t.Errorf("event %d is %+v", last, e)
-			}
-		}
-		next = page.Next
-	}
-	if last != 3 || next.Sequence != 3 {
-		t.Errorf("there are %d events, next is %+v", last, next)
-	}
-	if status, _ := w.ask("GET", "/api/integration/venus", nil, nil); status != http.StatusNotFound {
-		t.Errorf("another system: %d", status)
 	}
 }

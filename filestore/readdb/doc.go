@@ -21,12 +21,13 @@
 //
 // Everything on disk has a checksum. Open checks the files' names and sizes, and what
 // it reads of them; a bad block is found when it is read, by a query or in the
-// background, and writes fail from then on. All of it is a readdb.ErrDamaged. Nothing
-// is repaired: the events have it all.
+// background. The KV stops then, and leaves a note in the folder, so that the next Open
+// fails too. All of it is a readdb.ErrDamaged. Nothing is repaired: the events have it
+// all.
 //
 // # Failures
 //
-// When a write to the disk fails, also for want of space, the KV stops: writes
-// fail with [ErrStopped], reads go on. Close it and open it again; it is then as after
-// a crash.
+// When a write to the disk fails, also for want of space, and when the folder is gone, the
+// KV stops: writes fail with [ErrStopped], reads go on where they can, and [KV.Check] says
+// why. Close it and open it again; it is then as after a crash.
 package readdb

@@ -7,11 +7,11 @@ import (
 	"iter"
 	"log/slog"
 	"sync"
+	"time"
 
 	"github.com/aether-es/aether/filestore/internal/pebblefs"
 	"github.com/aether-es/aether/readdb"
 	"github.com/cockroachdb/pebble/v2"
-	"github.com/cockroachdb/pebble/v2/bloom"
 	"github.com/cockroachdb/pebble/v2/vfs"
 )
 
@@ -19,9 +19,9 @@ var (
 	// ErrInUse: another process, or another KV of this one, has the folder open.
 	ErrInUse = errors.New("readdb: in use")
 
-	// ErrStopped: a write to the disk failed, so nothing more is written until the
-	// folder is opened again. Reads go on, and may see the write that failed until
-	// then. The error wraps the cause.
+	// ErrStopped: a write to the disk failed, or the folder is gone, so nothing more is
+	// written until it is opened again. Reads go on, and may see the write that failed
+	// until then. The error wraps the cause.
 	ErrStopped = errors.New("readdb: stopped, open it again")
 )
 
@@ -35,15 +35,18 @@ type Options struct {
 	// slog.Default().
 	Logger *slog.Logger
 
-	fs       vfs.FS // nil for the real one
-	memTable uint64 // how many bytes are collected in memory; 0 for 4 MB
+	fs       vfs.FS        // nil for the real one
+	memTable uint64        // how many bytes are collected in memory; 0 for 4 MB
+	patience time.Duration // how long Close may take; 0 for 30 s
 }
 
 // KV is a read DB in a folder. It is safe for concurrent use.
 type KV struct {
-	folder string
-	unlock func() error
-	fence  *pebblefs.FS
+	folder  string
+	options Options
+	unlock  func() error
+	fence   *pebblefs.FS
+	log     *pebblefs.Log
 
 	// mu is held for reading by each step of a read, and for writing by Close, which
 	// ends what is still open.
@@ -92,66 +95,12 @@ func (e *endings) take() (open map[interface{ Close() error }]struct{}) {
 	return open
 }
 
-func (o Options) pebble(folder string, f *pebblefs.FS) *pebble.Options {
-	options := &pebble.Options{
-		FS:                          f,
-		FormatMajorVersion:          pebble.FormatNewest,
-		DisableWAL:                  true,
-		MemTableSize:                o.memTable,
-		MemTableStopWritesThreshold: 4,
-		MaxOpenFiles:                512,
-		Logger:                      pebbleLogger{o.Logger},
-	}
-	options.EventListener = &pebble.EventListener{
-		BackgroundError: func(err error) {
-			noteDamage(f, err)
-			o.Logger.Warn("readdb: Pebble", "folder", folder, "error", err)
-		},
-		DataCorruption: func(info pebble.DataCorruptionInfo) {
-			f.NoteDamage(fmt.Errorf("%s: %w", info.Path, info.Details))
-			o.Logger.Error("readdb: Pebble", "folder", folder, "damage", info.String())
-		},
-	}
-	for i := range options.Levels {
-		options.Levels[i].FilterPolicy = bloom.FilterPolicy(10)
-	}
-	options.EnsureDefaults()
-	return options
-}
-
-// pebbleLogger passes on what Pebble complains about, and not its diary.
-type pebbleLogger struct{ logger *slog.Logger }
-
-func (pebbleLogger) Infof(string, ...any) {}
-func (l pebbleLogger) Errorf(format string, args ...any) {
-	l.logger.Warn("readdb: Pebble", "error", fmt.Sprintf(format, args...))
-}
-func (l pebbleLogger) Fatalf(format string, args ...any) {
-	panic(fmt.Sprintf("readdb: Pebble: "+format, args...))
-}
-
-// noteDamage remembers damage, for writes to fail.
-func noteDamage(f *pebblefs.FS, err error) {
-	if pebble.IsCorruptionError(err) {
-		f.NoteDamage(err)
-	}
-}
-
-// readError says what an error of a read is.
-func (kv *KV) readError(err error) error {
-	noteDamage(kv.fence, err)
-	if pebble.IsCorruptionError(err) {
-		return &readdb.DamageError{What: "the folder " + kv.folder, Err: err}
-	}
-	return fmt.Errorf("readdb: read %s: %w", kv.folder, err)
-}
-
 // recover makes an error of a panic, with which Pebble meets a file that is gone.
 func (kv *KV) recover(err *error) {
 	if r := recover(); r != nil {
 		cause := fmt.Errorf("%v", r)
-		kv.fence.NoteDamage(cause)
-		*err = &readdb.DamageError{What: "the folder " + kv.folder, Err: cause}
+		kv.damaged(cause)
+		*err = kv.damage(cause)
 	}
 }
 
@@ -329,8 +278,8 @@ func (kv *KV) Write(changes []readdb.Change) error {
 	if kv.closed {
 		return readdb.ErrClosed
 	}
-	if err := kv.fence.Damage(); err != nil {
-		return &readdb.DamageError{What: "the folder " + kv.folder, Err: err}
+	if err := kv.fence.Err(); err != nil {
+		return kv.stopped(err)
 	}
 	batch := kv.db.NewBatch()
 	for _, c := range changes {
@@ -354,7 +303,7 @@ func (kv *KV) Write(changes []readdb.Change) error {
 		}
 	}
 	if err := kv.fence.Guard(func() error { return batch.Commit(pebble.NoSync) }); err != nil {
-		return fmt.Errorf("%w: %s: %w", ErrStopped, kv.folder, err)
+		return kv.stopped(err)
 	}
 	return batch.Close()
 }

@@ -6,6 +6,8 @@ import (
 	"io/fs"
 	"log/slog"
 	"path/filepath"
+	"sync/atomic"
+	"time"
 
 	"github.com/aether-es/aether/filestore/internal/pebblefs"
 	"github.com/aether-es/aether/readdb"
@@ -33,6 +35,9 @@ func (o *Options) withDefaults() Options {
 	if out.fs == nil {
 		out.fs = vfs.Default
 	}
+	if out.patience == 0 {
+		out.patience = 30 * time.Second
+	}
 	if out.memTable == 0 {
 		out.memTable = 4 << 20
 	}
@@ -48,18 +53,22 @@ func Open(dir string, options *Options) (*KV, error) {
 	if err != nil {
 		return nil, err
 	}
-	kv := &KV{folder: dir, unlock: unlock, fence: pebblefs.New(o.fs, nil)}
+	kv := &KV{folder: dir, options: o, unlock: unlock, log: pebblefs.NewLog(o.Logger, "readdb: Pebble")}
+	kv.fence = pebblefs.New(o.fs, &pebblefs.Options{Notify: kv.note, Damaged: kv.mark})
 	kv.ends.open = make(map[interface{ Close() error }]struct{})
-	if err := kv.open(o); err != nil {
+	if err := kv.open(); err != nil {
 		return nil, errors.Join(err, unlock())
 	}
 	return kv, nil
 }
 
-func (kv *KV) open(o Options) error {
-	path := o.fs.PathJoin(kv.folder, filesName)
-	pebbleOptions := o.pebble(path, kv.fence)
-	cache := pebble.NewCache(o.CacheSize)
+func (kv *KV) open() error {
+	if err := kv.marked(); err != nil {
+		return err
+	}
+	path := kv.options.fs.PathJoin(kv.folder, filesName)
+	pebbleOptions := kv.pebbleOptions(path)
+	cache := pebble.NewCache(kv.options.CacheSize)
 	pebbleOptions.Cache = cache
 	opened := make(chan *pebble.DB, 1)
 	err := kv.fence.Guard(func() error {
@@ -73,15 +82,24 @@ func (kv *KV) open(o Options) error {
 	case err == nil:
 		kv.db = <-opened
 		return nil
+	case kv.fence.Damage() != nil:
 	case kv.fence.Err() != nil, errors.As(err, &pathError) && !errors.Is(err, fs.ErrNotExist):
 		return fmt.Errorf("readdb: open %s: %w", kv.folder, err)
 	}
 	// What is there was read, and is not what was written.
-	return &readdb.DamageError{What: "the folder " + kv.folder, Err: err}
+	return kv.damage(err)
 }
 
-// Close ends everything, and has all that was written on disk when it returns nil.
+// Close ends everything, and has all that was written on disk when it returns nil. Where
+// the disk takes longer than 30 seconds for that it is an [ErrStopped], and the folder
+// stays locked until the process ends.
 func (kv *KV) Close() error {
+	var late atomic.Bool
+	limit := time.AfterFunc(kv.options.patience, func() {
+		late.Store(true)
+		kv.fence.Fail(fmt.Errorf("the disk takes longer than %v", kv.options.patience))
+	})
+	defer limit.Stop()
 	kv.mu.Lock()
 	defer kv.mu.Unlock()
 	if kv.closed {
@@ -99,6 +117,9 @@ func (kv *KV) Close() error {
 	})
 	if err != nil {
 		err = fmt.Errorf("%w: close %s: %w", ErrStopped, kv.folder, err)
+	}
+	if late.Load() {
+		return err // what it is at may still reach the disk
 	}
 	return errors.Join(err, kv.unlock())
 }
@@ -122,11 +143,15 @@ func remove(fsys vfs.FS, dir string) error {
 	if err == nil {
 		err = fsys.Rename(path, gone)
 	}
-	if errors.Is(err, fs.ErrNotExist) {
-		return unlock()
-	}
 	if err == nil {
 		err = errors.Join(syncFolder(fsys, dir), fsys.RemoveAll(gone))
+	}
+	if err == nil || errors.Is(err, fs.ErrNotExist) {
+		// Last, so that nobody takes what is left of it for a read DB.
+		err = fsys.Remove(fsys.PathJoin(dir, damagedName))
+	}
+	if errors.Is(err, fs.ErrNotExist) {
+		return unlock()
 	}
 	if err != nil {
 		err = fmt.Errorf("readdb: remove %s: %w", dir, err)

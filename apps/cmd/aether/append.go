@@ -8,6 +8,7 @@ import (
 )
 
 func newAppendCommand(p *program) *cobra.Command {
+	force := false
 	cmd := &cobra.Command{
 		Use:   "append [FILE]",
 		Short: "Save events from JSON lines",
@@ -24,19 +25,29 @@ those in the store: an id that comes again with another content is an error (exi
 that names the line and the field. Events without an id get a new one each time.
 
 What is unknown, misspelled or there twice in a line is an error. The position is never
-read: the store assigns it.`,
+read: the store assigns it.
+
+Actors of the kind "grid" belong to the rover system of aether serve, which makes their
+events because of commands. An event that it cannot read makes the actor useless, and
+nothing takes it out again, so append refuses that kind, unless --force is given.
+
+While a server has the store open append is refused, too: one process at a time saves.`,
 		Example: `  aether append events.jsonl
-  echo '{"actorId":"grid/mars","type":"RoverTurnedLeft","data":{"rover":"spirit"}}' | aether append
+  echo '{"actorId":"lamp/desk","type":"LampLit","data":{"watts":5}}' | aether append
   tail -f facts.jsonl | aether append --data /srv/facts --wait 10s`,
 		Args: arguments(0, 1, "a file"),
 		RunE: func(cmd *cobra.Command, args []string) error {
-			in := &intake{console: p.console}
+			in := &intake{console: p.console, prepare: prepareAppend}
+			if force {
+				in.prepare = nil
+			}
 			if err := p.intake(cmd.Context(), in, args); err != nil {
 				return err
 			}
 			return p.reportIntake(&in.report, "saved")
 		},
 	}
+	cmd.Flags().BoolVar(&force, "force", false, "also into actors that belong to a system")
 	p.addNamespace(cmd)
 	p.addProgress(cmd)
 	p.addWait(cmd)

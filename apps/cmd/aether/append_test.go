@@ -13,15 +13,15 @@ import (
 
 func TestAppendExample(t *testing.T) {
 	dir := filepath.Join(t.TempDir(), "store")
-	cli(t, "", "append", "--data", dir, roverFile).expect(t, exitDone, "saved 12 events, positions 1 to 12\n", "")
-	cli(t, "", "append", "--data", dir, roverFile).expect(t, exitDone, "saved nothing: all 12 events had been saved before\n", "")
-	cli(t, readFile(t, roverFile), "append", "--data", dir, "--json", "-").expect(t, exitDone, `{"read":12,"saved":0,"repeated":12,"position":12}`+"\n", "")
+	cli(t, "", "append", "--force", "--data", dir, roverFile).expect(t, exitDone, "saved 12 events, positions 1 to 12\n", "")
+	cli(t, "", "append", "--force", "--data", dir, roverFile).expect(t, exitDone, "saved nothing: all 12 events had been saved before\n", "")
+	cli(t, readFile(t, roverFile), "append", "--force", "--data", dir, "--json", "-").expect(t, exitDone, `{"read":12,"saved":0,"repeated":12,"position":12}`+"\n", "")
 	more := readFile(t, roverFile) + `{"actorId":"grid/mars","type":"RoverTurnedLeft","data":{"rover":"spirit","heading":"N"}}`
-	cli(t, more, "append", "--data", dir).expect(t, exitDone, "saved 1 event, position 13; 12 had been saved before\n", "")
-	cli(t, more, "append", "--data", dir, "--json", "--namespace", "a/b").expect(t, exitDone, `{"read":13,"saved":13,"repeated":0,"position":13}`+"\n", "")
+	cli(t, more, "append", "--force", "--data", dir).expect(t, exitDone, "saved 1 event, position 13; 12 had been saved before\n", "")
+	cli(t, more, "append", "--force", "--data", dir, "--json", "--namespace", "a/b").expect(t, exitDone, `{"read":13,"saved":13,"repeated":0,"position":13}`+"\n", "")
 	one := strings.SplitAfter(more, "\n")[0]
-	cli(t, one, "append", "--data", dir).expect(t, exitDone, "saved nothing: the event had been saved before\n", "")
-	cli(t, "\n\n", "append", "--data", dir).expect(t, exitDone, "there were no events to be saved\n", "")
+	cli(t, one, "append", "--force", "--data", dir).expect(t, exitDone, "saved nothing: the event had been saved before\n", "")
+	cli(t, "\n\n", "append", "--force", "--data", dir).expect(t, exitDone, "there were no events to be saved\n", "")
 }
 
 func TestAppendFaults(t *testing.T) {
@@ -46,7 +46,7 @@ func TestAppendFaults(t *testing.T) {
 		{"a large event", good + `{"id":"x","actorId":"a/b","type":"T","data":"` + strings.Repeat("x", 1<<20) + `"}`, exitFailed,
 			"line 2: data makes the event 1048583 bytes long; an event has at most 1048576; line 1 is saved", 1},
 		{"a version too far", good + good + `{"actorId":"a/b","version":4,"type":"T","data":1}` + "\n" + good, exitConflict,
-			"line 3: version conflict: a/b is at version 2, so version 4 cannot be saved; lines 1 to 2 are saved", 2},
+			"line 3: version conflict: a/b is at version 2, so version 4 cannot be saved: its next is 3; lines 1 to 2 are saved", 2},
 		{"a version that is taken", good + `{"id":"x","actorId":"a/c","version":1,"type":"First","data":1}` + "\n" + `{"id":"y","actorId":"a/c","version":1,"type":"T","data":1}`, exitConflict,
 			`line 3: version conflict: a/c is at version 1, so version 1 cannot be saved; its version 1 is First (id "x"); lines 1 to 2 are saved`, 2},
 		{"an ID at another version", `{"id":"x","actorId":"a/b","type":"T","data":1}` + "\n" + `{"id":"x","actorId":"a/b","version":2,"type":"T","data":1}`, exitFailed,
@@ -54,7 +54,7 @@ func TestAppendFaults(t *testing.T) {
 	} {
 		t.Run(test.name, func(t *testing.T) {
 			dir := filepath.Join(t.TempDir(), "store")
-			cli(t, test.input, "append", "--data", dir).expect(t, test.code, "", "aether: "+test.want+"\n")
+			cli(t, test.input, "append", "--force", "--data", dir).expect(t, test.code, "", "aether: "+test.want+"\n")
 			if got := strings.Count(cli(t, "", "log", "--data", dir, "--json").stdout, "\n"); got != test.saved {
 				t.Errorf("%d events are saved, want %d", got, test.saved)
 			}
@@ -64,15 +64,15 @@ func TestAppendFaults(t *testing.T) {
 
 func TestAppendErrorJSON(t *testing.T) {
 	dir := roverStore(t)
-	cli(t, "\n"+`{"actorId":"grid/mars","version":3,"type":"T","data":1}`, "append", "--data", dir, "--json").expect(t, exitConflict, "",
+	cli(t, "\n"+`{"actorId":"grid/mars","version":3,"type":"T","data":1}`, "append", "--force", "--data", dir, "--json").expect(t, exitConflict, "",
 		`{"error":"line 2: version conflict: grid/mars is at version 10, so version 3 cannot be saved; its version 3 is RoverLanded (id \"mars-3\"); nothing is saved",`+
 			`"class":"conflict","line":2,"savedLines":0,"actorId":"grid/mars","tried":3,"latest":10}`+"\n")
-	cli(t, "{}", "append", "--data", dir, "--json").expect(t, exitFailed, "",
+	cli(t, "{}", "append", "--force", "--data", dir, "--json").expect(t, exitFailed, "",
 		`{"error":"line 1: actorId is empty; nothing is saved","class":"invalid","line":1,"savedLines":0}`+"\n")
-	cli(t, `{"id":"mars-3","actorId":"grid/mars","version":11,"type":"T","data":1}`, "append", "--data", dir, "--json").expect(t, exitFailed, "",
+	cli(t, `{"id":"mars-3","actorId":"grid/mars","version":11,"type":"T","data":1}`, "append", "--force", "--data", dir, "--json").expect(t, exitFailed, "",
 		`{"error":"line 1: grid/mars has the event \"mars-3\" at version 3 already, so it cannot be saved at version 11; nothing is saved",`+
 			`"class":"duplicate","line":1,"savedLines":0,"actorId":"grid/mars","id":"mars-3","version":3,"tried":11}`+"\n")
-	cli(t, `{"id":"mars-3","actorId":"grid/mars","type":"T","data":1}`, "append", "--data", dir, "--json").expect(t, exitFailed, "",
+	cli(t, `{"id":"mars-3","actorId":"grid/mars","type":"T","data":1}`, "append", "--force", "--data", dir, "--json").expect(t, exitFailed, "",
 		`{"error":"line 1: type is not that of the event \"mars-3\", version 3 of grid/mars, in the store, which stays as it is; nothing is saved",`+
 			`"class":"duplicate","line":1,"savedLines":0,"actorId":"grid/mars","id":"mars-3","version":3,"tried":3}`+"\n")
 }
@@ -83,13 +83,13 @@ func TestAppendReusedID(t *testing.T) {
 	dir := filepath.Join(t.TempDir(), "store")
 	first := `{"id":"x","actorId":"a/b","type":"T","data":{"n":1},"metadata":{"causationId":"c"}}` + "\n"
 	second := `{"id":"y","actorId":"a/b","type":"T","schema":2,"data":2,"time":"2026-03-02T08:00:00.1234567Z"}` + "\n"
-	must(t, first+second, "append", "--data", dir)
+	must(t, first+second, "append", "--force", "--data", dir)
 	log := must(t, "", "log", "--data", dir, "--json")
 	for _, same := range []string{
 		first + second, second + first,
 		`{"id":"x","actorId":"a/b","version":1,"type":"T","schema":1,"data": { "n": 1 },"metadata":{"causationId":"c"}}` + "\n" + second, log,
 	} {
-		cli(t, same, "append", "--data", dir).expect(t, exitDone, "saved nothing: all 2 events had been saved before\n", "")
+		cli(t, same, "append", "--force", "--data", dir).expect(t, exitDone, "saved nothing: all 2 events had been saved before\n", "")
 	}
 	for _, test := range []struct{ from, to, field string }{
 		{`"n":1`, `"n":2`, "data"},
@@ -101,11 +101,11 @@ func TestAppendReusedID(t *testing.T) {
 	} {
 		for _, version := range []string{"", `"version":1,`} {
 			other := strings.Replace(strings.Replace(first, test.from, test.to, 1), `"type"`, version+`"type"`, 1)
-			want := fmt.Sprintf("line 2: %s is not that of the event \"x\", version 1 of a/b, in the store, which stays as it is; line 1 is saved", test.field)
-			cli(t, second+other+first, "append", "--data", dir).expect(t, exitFailed, "", "aether: "+want+"\n")
+			want := fmt.Sprintf("line 2: %s is not that of the event \"x\", version 1 of a/b, in the store, which stays as it is; nothing is saved, line 1 had been before", test.field)
+			cli(t, second+other+first, "append", "--force", "--data", dir).expect(t, exitFailed, "", "aether: "+want+"\n")
 		}
 	}
-	cli(t, strings.Replace(second, `,"schema":2`, "", 1), "append", "--data", dir).expect(t, exitFailed, "",
+	cli(t, strings.Replace(second, `,"schema":2`, "", 1), "append", "--force", "--data", dir).expect(t, exitFailed, "",
 		"aether: line 1: schema is not that of the event \"y\", version 2 of a/b, in the store, which stays as it is; nothing is saved\n")
 	if again := must(t, "", "log", "--data", dir, "--json"); again != log {
 		t.Errorf("the log was\n%s\nand is\n%s", log, again)
@@ -124,7 +124,7 @@ func TestAppendMakesNoStore(t *testing.T) {
 		{"import", "\n \n", exitDone, "there were no events to be imported\nsha256 e3b0c44298fc1c149afbf4c8996fb92427ae41e4649b934ca495991b7852b855\n", ""},
 		{"append", "garbage\n" + good, exitFailed, "", "aether: line 1 is not JSON: unexpected 'g' in column 1; nothing is saved\n"},
 		{"append", "\n{}\n" + good, exitFailed, "", "aether: line 2: actorId is empty; nothing is saved\n"},
-		{"append", strings.Replace(good, `:1,"type"`, `:2,"type"`, 1), exitConflict, "", "aether: line 1: version conflict: a/b is at version 0, so version 2 cannot be saved; nothing is saved\n"},
+		{"append", strings.Replace(good, `:1,"type"`, `:2,"type"`, 1), exitConflict, "", "aether: line 1: version conflict: a/b is at version 0, so version 2 cannot be saved: its next is 1; nothing is saved\n"},
 		{"import", strings.Replace(good, `"version":1,`, ``, 1), exitFailed, "", "aether: line 1: version is missing; import needs it (append does not); nothing is saved\n"},
 	} {
 		folder := t.TempDir()
@@ -139,9 +139,9 @@ func TestAppendMakesNoStore(t *testing.T) {
 
 func TestAppendWithoutFile(t *testing.T) {
 	dir := filepath.Join(t.TempDir(), "store")
-	cli(t, "", "append", "--data", dir, "missing.jsonl").expect(t, exitFailed, "", "aether: there is no file missing.jsonl\n")
+	cli(t, "", "append", "--force", "--data", dir, "missing.jsonl").expect(t, exitFailed, "", "aether: there is no file missing.jsonl\n")
 	folder := t.TempDir()
-	cli(t, "", "append", "--data", dir, folder).expect(t, exitFailed, "", "aether: "+folder+" is a folder; name a file of JSON lines\n")
+	cli(t, "", "append", "--force", "--data", dir, folder).expect(t, exitFailed, "", "aether: "+folder+" is a folder; name a file of JSON lines\n")
 	if _, err := os.Stat(dir); !os.IsNotExist(err) {
 		t.Errorf("without its input append made the store: %v", err)
 	}
@@ -159,8 +159,8 @@ func TestAppendInUse(t *testing.T) {
 		}
 	}()
 	want := dir + " is in use: another process has it open, and one at a time can save; stop it, or wait for it with --wait 10s (what reads works meanwhile)"
-	cli(t, "", "append", "--data", dir, roverFile).expect(t, exitFailed, "", "aether: "+want+"\n")
-	cli(t, "", "append", "--data", dir, "--wait", "60ms", roverFile).expect(t, exitFailed, "", "aether: "+want+"\n")
+	cli(t, "", "append", "--force", "--data", dir, roverFile).expect(t, exitFailed, "", "aether: "+want+"\n")
+	cli(t, "", "append", "--force", "--data", dir, "--wait", "60ms", roverFile).expect(t, exitFailed, "", "aether: "+want+"\n")
 	if got := must(t, "", "log", "--data", dir, "--json"); strings.Count(got, "\n") != 12 {
 		t.Errorf("while it is in use log printed %q", got)
 	}
@@ -168,7 +168,7 @@ func TestAppendInUse(t *testing.T) {
 	// It is closed while append waits: progress, which comes only when it waits, is the sign.
 	var stdout, stderr bytes.Buffer
 	waits := &onWrite{to: &stderr, do: func() { engine.Close() }}
-	code := run(t.Context(), []string{"append", "--data", dir, "--wait", "10m", "--progress", roverFile}, strings.NewReader(""), &stdout, waits)
+	code := run(t.Context(), []string{"append", "--force", "--data", dir, "--wait", "10m", "--progress", roverFile}, strings.NewReader(""), &stdout, waits)
 	engine = nil
 	result{code, stdout.String(), ""}.expect(t, exitDone, "saved nothing: all 12 events had been saved before\n", "")
 	if !strings.HasPrefix(stderr.String(), "waiting for the process that has "+dir+" open\n") {
@@ -193,6 +193,6 @@ func (w *onWrite) Write(text []byte) (int, error) {
 func TestAppendInterrupted(t *testing.T) {
 	dir := roverStore(t)
 	var stdout, stderr bytes.Buffer
-	code := run(interrupted(), []string{"append", "--data", dir, roverFile}, strings.NewReader(""), &stdout, &stderr)
+	code := run(interrupted(), []string{"append", "--force", "--data", dir, roverFile}, strings.NewReader(""), &stdout, &stderr)
 	result{code, stdout.String(), stderr.String()}.expect(t, exitFailed, "", "aether: interrupted\n")
 }

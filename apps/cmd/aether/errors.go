@@ -29,7 +29,11 @@ type usageError struct {
 }
 
 func (e *usageError) Error() string {
-	return fmt.Sprintf("%v; see %s --help", e.err, e.cmd.CommandPath())
+	text, ask := strings.CutSuffix(e.err.Error(), "?")
+	if ask {
+		return fmt.Sprintf("%s? See %s --help", text, e.cmd.CommandPath())
+	}
+	return fmt.Sprintf("%s; see %s --help", text, e.cmd.CommandPath())
 }
 func (e *usageError) Unwrap() error { return e.err }
 
@@ -37,9 +41,10 @@ func (e *usageError) Unwrap() error { return e.err }
 // are saved all the same.
 type inputError struct {
 	err      error
-	line     int // the one at fault, 0 when it is not the input's fault
-	saved    int // lines up to this one are saved, 0 when none is
-	doubtful int // those behind, up to this one, may be saved; 0 when none may
+	line     int  // the one at fault, 0 when it is not the input's fault
+	saved    int  // lines up to this one are saved, 0 when none is
+	before   bool // and all of them had been before
+	doubtful int  // those behind, up to this one, may be saved; 0 when none may
 }
 
 func (e *inputError) Unwrap() error { return e.err }
@@ -50,10 +55,14 @@ func (e *inputError) Error() string {
 	if e.line > 0 && !errors.As(e.err, &bad) {
 		text = fmt.Sprintf("line %d: %s", e.line, text)
 	}
-	switch e.saved {
-	case 0:
+	switch {
+	case e.saved == 0:
 		text += "; nothing is saved"
-	case 1:
+	case e.saved == 1 && e.before:
+		text += "; nothing is saved, line 1 had been before"
+	case e.before:
+		text += fmt.Sprintf("; nothing is saved, lines 1 to %d had been before", e.saved)
+	case e.saved == 1:
 		text += "; line 1 is saved"
 	default:
 		text += fmt.Sprintf("; lines 1 to %d are saved", e.saved)
@@ -94,6 +103,7 @@ func message(err error) string {
 		duplicate *aether.DuplicateError
 		differs   *differsError
 		damage    *filestore.DamageError
+		full      *filestore.DiskFullError
 	)
 	switch {
 	case errors.As(err, &input):
@@ -110,12 +120,21 @@ func message(err error) string {
 		return differs.Error()
 	case errors.As(err, &damage):
 		return plain(damage) + "; nothing was changed; if there is a backup, restore it to another folder: aether restore BACKUP --data FOLDER"
+	case errors.As(err, &full):
+		return fullMessage(full)
 	case errors.Is(err, filestore.ErrDiskFull):
 		return plain(err) + "; make space and run it again"
 	case errors.Is(err, context.Canceled):
 		return "interrupted"
 	}
 	return plain(err)
+}
+
+func fullMessage(e *filestore.DiskFullError) string {
+	if e.Needed == 0 {
+		return fmt.Sprintf("the disk of %s is full: make space and run it again", e.Folder)
+	}
+	return fmt.Sprintf("the disk of %s has %s free, and %s are needed: make space and run it again", e.Folder, size(int64(e.Free)), size(int64(e.Needed)))
 }
 
 func plain(err error) string {
@@ -128,6 +147,9 @@ func plain(err error) string {
 
 func conflictMessage(c *aether.ConflictError) string {
 	text := fmt.Sprintf("version conflict: %s is at version %d, so version %d cannot be saved", c.ActorID, c.Latest, c.Tried)
+	if c.Tried > c.Latest+1 {
+		text += fmt.Sprintf(": its next is %d", c.Latest+1)
+	}
 	if len(c.Events) > 0 {
 		text += fmt.Sprintf("; its version %d is %s (id %q)", c.Tried, c.Events[0].Type, c.Events[0].ID)
 	}

@@ -13,12 +13,13 @@ import (
 )
 
 func newExportCommand(p *program) *cobra.Command {
+	force := false
 	cmd := &cobra.Command{
 		Use:   "export [FILE]",
 		Short: "Write all events of a namespace as JSON lines",
 		Long: `Export writes the events of a namespace, in the order of their positions, as JSON lines
 that import reads: to stdout when there is no FILE or it is "-". A FILE is there whole or
-not at all.
+not at all; one that is there already is kept, unless --force is given.
 
 In the end it prints the number of events and their checksum, on stdout when the events
 go to a FILE, else on stderr. The checksum is the SHA-256 of the lines without
@@ -32,6 +33,11 @@ Other namespaces are exported by themselves; backup copies all of them at once.`
   aether export --json events.jsonl > report.json`,
 		Args: arguments(0, 1, "a file"),
 		RunE: func(cmd *cobra.Command, args []string) error {
+			if len(args) > 0 && args[0] != "-" && !force {
+				if err := keepFile(args[0]); err != nil {
+					return err
+				}
+			}
 			return p.readFrom(cmd.Context(), func(engine aether.Engine, store aether.EventStore) error {
 				var report exportReport
 				write := func(out io.Writer) (err error) {
@@ -53,6 +59,7 @@ Other namespaces are exported by themselves; backup copies all of them at once.`
 			})
 		},
 	}
+	cmd.Flags().BoolVar(&force, "force", false, "replace a FILE that is there already")
 	p.addNamespace(cmd)
 	p.addProgress(cmd)
 	return cmd

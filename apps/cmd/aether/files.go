@@ -97,6 +97,14 @@ func reason(err error) string {
 	return err.Error()
 }
 
+// keepFile refuses to replace a file with something in it.
+func keepFile(path string) error {
+	if info, err := os.Stat(path); err == nil && info.Mode().IsRegular() && info.Size() > 0 {
+		return &explained{fs.ErrExist, path + " is there already; name another file, or replace it with --force"}
+	}
+	return nil
+}
+
 // writeWhole writes a file that takes its name when it is complete and on disk.
 // What has the name and is no file, a device or a pipe, is just written to.
 func writeWhole(path string, write func(io.Writer) error) error {

@@ -219,7 +219,7 @@ func (in *intake) number(ctx context.Context, e *aether.Event, latest map[string
 
 // failed makes the error of a save of lines, or of the input behind them.
 func (in *intake) failed(err error, lines []jsonl.Line) error {
-	failure := &inputError{err: err, saved: in.line}
+	failure := &inputError{err: err, saved: in.line, before: in.report.Saved == 0}
 	var bad *jsonl.LineError
 	switch {
 	case errors.As(err, &bad):

@@ -52,7 +52,7 @@ kinds, and one of the types.`,
 				}
 				if err = errors.Join(err, out.flush()); err == nil && out.events == 0 && !follow {
 					if err = p.checkNamespace(ctx, engine); err == nil {
-						p.note("there are no such events in namespace %q%s", p.namespace, commaHint(kinds, types))
+						p.note("there are no %sevents in namespace %q%s", such(len(kinds)+len(types) > 0 || after > 0 || to > 0), p.namespace, commaHint(kinds, types))
 					}
 				}
 				return err
@@ -68,6 +68,14 @@ kinds, and one of the types.`,
 	flags.StringArrayVar(&types, "type", nil, "only events of this `type`")
 	p.addNamespace(cmd)
 	return cmd
+}
+
+// such is a word of what nothing was found of, where not everything was looked for.
+func such(filtered bool) string {
+	if filtered {
+		return "such "
+	}
+	return ""
 }
 
 // commaHint tells who has put several kinds or types into one flag, which may have

@@ -60,7 +60,7 @@ const roverFile = "../../../examples/rover.jsonl"
 func roverStore(t *testing.T) string {
 	t.Helper()
 	dir := filepath.Join(t.TempDir(), "store")
-	must(t, "", "append", "--data", dir, roverFile)
+	must(t, "", "append", "--force", "--data", dir, roverFile)
 	return dir
 }
 

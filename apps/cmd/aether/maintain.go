@@ -9,6 +9,7 @@ import (
 	"os"
 	"path/filepath"
 	"slices"
+	"strings"
 
 	"github.com/aether-es/aether/filestore"
 	"github.com/spf13/cobra"
@@ -98,6 +99,10 @@ short can be run again.`,
 			if errors.Is(err, filestore.ErrNotFound) {
 				return &explained{err, fmt.Sprintf("there is no backup in %s, or one that was not finished", args[0])}
 			}
+			if err != nil && isFull(p.dir) {
+				return &explained{err, fmt.Sprintf("%s is not empty, and nothing was restored: stop what uses it, move it away (mv %s %s.old), and restore again; or name another folder with --data",
+					p.dir, p.dir, strings.TrimRight(p.dir, "/"))}
+			}
 			if err != nil {
 				return explainBackup(err, "nothing was restored; use another backup")
 			}
@@ -129,6 +134,14 @@ func (p *program) printReport(r *filestore.Report, title string) error {
 	}
 	_, err := fmt.Fprint(p.stdout, text)
 	return err
+}
+
+// isFull says whether there is a store, or something else, in a folder, and not just what
+// a restore that was cut short has left.
+func isFull(dir string) bool {
+	entries, err := os.ReadDir(dir)
+	_, unfinished := os.Stat(filepath.Join(dir, "unfinished"))
+	return err == nil && len(entries) > 0 && unfinished != nil
 }
 
 // isBackup says whether a folder is a backup.

@@ -17,7 +17,7 @@ func TestBackupIsGuarded(t *testing.T) {
 	copied, restored := filepath.Join(t.TempDir(), "copy"), filepath.Join(t.TempDir(), "restored")
 	must(t, "", "backup", copied, "--data", dir)
 	must(t, "", "restore", copied, "--data", restored)
-	cli(t, `{"actorId":"a/b","type":"T","data":1}`, "append", "--data", copied).expect(t, exitFailed, "",
+	cli(t, `{"actorId":"a/b","type":"T","data":1}`, "append", "--force", "--data", copied).expect(t, exitFailed, "",
 		"aether: this is a backup: saving would ruin "+copied+"; restore it to another folder\n")
 	want, _ := exported(t, dir)
 	if got, _ := exported(t, copied); got != want {
@@ -73,7 +73,7 @@ func flipLastByte(t *testing.T, dir string) {
 // Where nothing says how far the log had come verify does not call its end sound.
 func TestVerifyDoubtful(t *testing.T) {
 	dir := roverStore(t)
-	must(t, `{"actorId":"a/b","type":"T","data":1}`, "append", "--data", dir)
+	must(t, `{"actorId":"a/b","type":"T","data":1}`, "append", "--force", "--data", dir)
 	for _, name := range []string{"index", "checked.json"} {
 		if err := os.RemoveAll(filepath.Join(dir, name)); err != nil {
 			t.Fatal(err)
@@ -88,7 +88,7 @@ func TestVerifyDoubtful(t *testing.T) {
 	if err := json.Unmarshal([]byte(must(t, "", "verify", "--data", dir, "--json")), &report); err != nil || report.Doubtful == nil || report.Doubtful.Offset == 0 {
 		t.Errorf("verify --json says %+v, %v", report, err)
 	}
-	r := cli(t, `{"actorId":"a/b","type":"T","data":2}`, "append", "--data", dir)
+	r := cli(t, `{"actorId":"a/b","type":"T","data":2}`, "append", "--force", "--data", dir)
 	if r.code != exitDone || !strings.Contains(r.stderr, "the two cannot be told apart") || !strings.Contains(r.stderr, filepath.Join(dir, "cut", "00000001-")) {
 		t.Errorf("append ended with %d: %s", r.code, r.stderr)
 	}
@@ -105,7 +105,7 @@ func TestRestoreAgain(t *testing.T) {
 	if err := os.WriteFile(filepath.Join(restored, "unfinished", "log", "00000001.seg"), []byte("half"), 0o600); err != nil {
 		t.Fatal(err)
 	}
-	for _, args := range [][]string{{"verify"}, {"log"}, {"append", roverFile}} {
+	for _, args := range [][]string{{"verify"}, {"log"}, {"append", "--force", roverFile}} {
 		r := cli(t, "", append(args, "--data", restored)...)
 		if r.code != exitFailed || !strings.Contains(r.stderr, "run it again, or delete the folder") || strings.Contains(r.stderr, "damaged") || strings.Contains(r.stderr, "BACKUP") {
 			t.Errorf("after half a restore %s ended with %d: %s", args[0], r.code, r.stderr)

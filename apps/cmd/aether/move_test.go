@@ -37,7 +37,8 @@ func TestExport(t *testing.T) {
 
 	file := filepath.Join(t.TempDir(), "events.jsonl")
 	cli(t, "", "export", "--data", dir, file).expect(t, exitDone, text, "")
-	cli(t, "", "export", "--data", dir, file, "--json").expect(t, exitDone, asJSON, "") // over the first
+	cli(t, "", "export", "--data", dir, file).expect(t, exitFailed, "", "aether: "+file+" is there already; name another file, or replace it with --force\n")
+	cli(t, "", "export", "--data", dir, "--force", file, "--json").expect(t, exitDone, asJSON, "") // over the first
 	if got := readFile(t, file); got != lines {
 		t.Errorf("the file has\n%s\nwant\n%s", got, lines)
 	}
@@ -77,7 +78,7 @@ func TestExportKeeps(t *testing.T) {
 	if left, _ := filepath.Glob(filepath.Join(folder, "*.unfinished")); len(left) > 0 {
 		t.Errorf("%s is left", left)
 	}
-	must(t, "", "export", "--data", dir, link)
+	must(t, "", "export", "--force", "--data", dir, link)
 	if info, err := os.Lstat(link); err != nil || info.Mode()&os.ModeSymlink == 0 {
 		t.Errorf("the link was replaced: %v, %v", info, err)
 	}
@@ -107,7 +108,7 @@ func TestExportKeeps(t *testing.T) {
 func TestImport(t *testing.T) {
 	dir := roverStore(t)
 	// White space in the data is not part of what an event says.
-	must(t, `{"id":"x","actorId":"grid/mars","version":11,"type":"T","data":{ "a": [1, 2] },"metadata":{"causationId":"c"},"schema":3}`, "append", "--data", dir)
+	must(t, `{"id":"x","actorId":"grid/mars","version":11,"type":"T","data":{ "a": [1, 2] },"metadata":{"causationId":"c"},"schema":3}`, "append", "--force", "--data", dir)
 	lines, sum := exported(t, dir)
 	other := filepath.Join(t.TempDir(), "other")
 	cli(t, lines, "import", "--data", other).expect(t, exitDone, "imported 13 events, positions 1 to 13\nsha256 "+sum+"\n", "")
@@ -121,7 +122,7 @@ func TestImport(t *testing.T) {
 	}
 	// The rest of an import that was cut short, behind events of others.
 	third := filepath.Join(t.TempDir(), "third")
-	must(t, `{"actorId":"a/b","type":"T","data":1}`, "append", "--data", third)
+	must(t, `{"actorId":"a/b","type":"T","data":1}`, "append", "--force", "--data", third)
 	must(t, strings.Join(strings.SplitAfter(lines, "\n")[:5], ""), "import", "--data", third)
 	cli(t, lines, "import", "--data", third, "--sha256", sum).expect(t, exitDone, "imported 8 events, positions 7 to 14; 5 had been saved before\nsha256 "+sum+"\n", "")
 }
@@ -135,11 +136,11 @@ func TestImportFaults(t *testing.T) {
 		code        int
 		want        string // stderr
 	}{
-		{"no version", strings.Replace(lines, `"version":3,`, "", 1), exitFailed, "line 4: version is missing; import needs it (append does not); lines 1 to 3 are saved"},
+		{"no version", strings.Replace(lines, `"version":3,`, "", 1), exitFailed, "line 4: version is missing; import needs it (append does not); nothing is saved, lines 1 to 3 had been before"},
 		{"other data", strings.Replace(lines, `"width":4`, `"width":5`, 1), exitFailed,
-			`line 3: data is not that of the event "moon-1", version 1 of grid/moon, in the store, which stays as it is; lines 1 to 2 are saved`},
+			`line 3: data is not that of the event "moon-1", version 1 of grid/moon, in the store, which stays as it is; nothing is saved, lines 1 to 2 had been before`},
 		{"another type", strings.Replace(lines, `"RoverBlocked"`, `"RoverStuck"`, 1), exitFailed,
-			`line 9: type is not that of the event "mars-8", version 8 of grid/mars, in the store, which stays as it is; lines 1 to 8 are saved`},
+			`line 9: type is not that of the event "mars-8", version 8 of grid/mars, in the store, which stays as it is; nothing is saved, lines 1 to 8 had been before`},
 		{"another schema", strings.Replace(third, `"schema":1`, `"schema":2`, 1), exitFailed,
 			`line 1: schema is not that of the event "moon-1", version 1 of grid/moon, in the store, which stays as it is; nothing is saved`},
 		{"another time", strings.Replace(third, `:11Z`, `:11.000001Z`, 1), exitFailed,
@@ -147,9 +148,9 @@ func TestImportFaults(t *testing.T) {
 		{"other metadata", strings.Replace(third, `"time"`, `"metadata":{"causationId":"c"},"time"`, 1), exitFailed,
 			`line 1: metadata is not that of the event "moon-1", version 1 of grid/moon, in the store, which stays as it is; nothing is saved`},
 		{"another event at a version", strings.Replace(lines, `"id":"mars-2"`, `"id":"mars-two"`, 1), exitConflict,
-			`line 2: version conflict: grid/mars is at version 10, so version 2 cannot be saved; its version 2 is RoverLanded (id "mars-2"); line 1 is saved`},
+			`line 2: version conflict: grid/mars is at version 10, so version 2 cannot be saved; its version 2 is RoverLanded (id "mars-2"); nothing is saved, line 1 had been before`},
 		{"a gap", `{"id":"x","actorId":"grid/moon","version":4,"type":"T","data":1}`, exitConflict,
-			"line 1: version conflict: grid/moon is at version 2, so version 4 cannot be saved; nothing is saved"},
+			"line 1: version conflict: grid/moon is at version 2, so version 4 cannot be saved: its next is 3; nothing is saved"},
 	} {
 		t.Run(test.name, func(t *testing.T) {
 			cli(t, test.input, "import", "--data", dir).expect(t, test.code, "", "aether: "+test.want+"\n")
@@ -199,7 +200,7 @@ func TestImportWithoutTime(t *testing.T) {
 
 func TestVerifyBackupRestore(t *testing.T) {
 	dir := roverStore(t)
-	must(t, `{"actorId":"a/b","type":"T","data":1}`, "append", "--data", dir, "--namespace", "zoo")
+	must(t, `{"actorId":"a/b","type":"T","data":1}`, "append", "--force", "--data", dir, "--namespace", "zoo")
 	lines, _ := exported(t, dir)
 	log := filepath.Join(dir, "log", "00000001.seg")
 	copied, restored := filepath.Join(t.TempDir(), "copy"), filepath.Join(t.TempDir(), "restored")
@@ -216,7 +217,7 @@ func TestVerifyBackupRestore(t *testing.T) {
 		t.Errorf("verify reported %s", report)
 	}
 	for _, args := range [][]string{{"backup", copied, "--data", dir}, {"restore", copied, "--data", dir}} {
-		if r := cli(t, "", args...); r.code != exitFailed || !strings.Contains(r.stderr, "is not empty") {
+		if r := cli(t, "", args...); r.code != exitFailed || !strings.Contains(r.stderr, "is not empty") || args[0] == "restore" && !strings.Contains(r.stderr, "mv "+dir+" "+dir+".old") {
 			t.Errorf("onto another one %s ended with %d: %s", args[0], r.code, r.stderr)
 		}
 	}
@@ -227,7 +228,7 @@ func TestVerifyBackupRestore(t *testing.T) {
 		t.Fatal(err)
 	}
 	const want = "is damaged at byte"
-	for _, args := range [][]string{{"verify"}, {"append", roverFile}, {"log"}, {"read", "grid/mars"}, {"streams"}, {"export"}, {"backup", filepath.Join(t.TempDir(), "damaged")}} {
+	for _, args := range [][]string{{"verify"}, {"append", "--force", roverFile}, {"log"}, {"read", "grid/mars"}, {"streams"}, {"export"}, {"backup", filepath.Join(t.TempDir(), "damaged")}} {
 		if r := cli(t, "", append(args, "--data", dir)...); r.code != exitFailed || !strings.Contains(r.stderr, want) || !strings.Contains(r.stderr, "aether restore BACKUP") {
 			t.Errorf("of damage %s says %s", args[0], r.stderr)
 		}

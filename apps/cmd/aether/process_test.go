@@ -34,9 +34,9 @@ func TestExitCodes(t *testing.T) {
 		args  []string
 	}{
 		{exitDone, "", []string{"log", "--data", dir}},
-		{exitFailed, "garbage", []string{"append", "--data", dir}},
+		{exitFailed, "garbage", []string{"append", "--force", "--data", dir}},
 		{exitUsage, "", []string{"log", "--data"}},
-		{exitConflict, `{"actorId":"grid/mars","version":1,"type":"T","data":1}`, []string{"append", "--data", dir}},
+		{exitConflict, `{"actorId":"grid/mars","version":1,"type":"T","data":1}`, []string{"append", "--force", "--data", dir}},
 	} {
 		cmd, stderr := process(t, test.args...)
 		cmd.Stdin = strings.NewReader(test.stdin)
@@ -62,7 +62,7 @@ func TestFollowLive(t *testing.T) {
 		next(`"position":12`)
 		for i := range 2 {
 			text := fmt.Sprintf("%v %d", signal, i)
-			writer, writerErr := process(t, "append", "--data", dir)
+			writer, writerErr := process(t, "append", "--force", "--data", dir)
 			writer.Stdin = strings.NewReader(fmt.Sprintf(`{"actorId":"a/b","type":"T","data":"%s"}`, text))
 			if err := writer.Run(); err != nil {
 				t.Fatalf("%v: %s", err, writerErr)
@@ -111,7 +111,7 @@ func TestAppendKilled(t *testing.T) {
 		}
 		dir := filepath.Join(t.TempDir(), "store")
 		for _, kill := range []int{1, 500, 2500} {
-			writer, stderr := process(t, "append", "--data", dir)
+			writer, stderr := process(t, "append", "--force", "--data", dir)
 			in, err := writer.StdinPipe()
 			if err != nil {
 				t.Fatal(err)
@@ -137,7 +137,7 @@ func TestAppendKilled(t *testing.T) {
 				t.Errorf("after the kill verify says %s", r.stderr)
 			}
 		}
-		r := cli(t, all.String(), "append", "--data", dir)
+		r := cli(t, all.String(), "append", "--force", "--data", dir)
 		if r.code != exitDone {
 			t.Fatalf("append again: %s", r.stderr)
 		}
@@ -173,7 +173,7 @@ func followTo(t *testing.T, dir string, position int) int {
 func TestBrokenPipe(t *testing.T) {
 	dir := filepath.Join(t.TempDir(), "store")
 	line := `{"actorId":"a/b","type":"T","data":"` + strings.Repeat("x", 1000) + `"}` + "\n"
-	must(t, strings.Repeat(line, 1000), "append", "--data", dir)
+	must(t, strings.Repeat(line, 1000), "append", "--force", "--data", dir)
 	for _, args := range [][]string{{"log"}, {"log", "--follow"}, {"log", "--json"}, {"read", "a/b"}, {"export"}} {
 		cmd, stderr := process(t, append(args, "--data", dir)...)
 		out, err := cmd.StdoutPipe()

@@ -109,7 +109,7 @@ func (p *program) open(ctx context.Context) (*filestore.Store, error) {
 }
 
 // withStore opens the store for saving, and closes it.
-func (p *program) withStore(ctx context.Context, use func(store aether.EventStore) error) (err error) {
+func (p *program) withStore(ctx context.Context, use func(engine *filestore.Store, store aether.EventStore) error) (err error) {
 	engine, err := p.open(ctx)
 	if err != nil {
 		return p.explainOpen(err)
@@ -119,7 +119,7 @@ func (p *program) withStore(ctx context.Context, use func(store aether.EventStor
 	if err != nil {
 		return err
 	}
-	return use(store)
+	return use(engine, store)
 }
 
 // readFrom opens the store for reading.

@@ -61,7 +61,7 @@ func TestLogText(t *testing.T) {
 // What somebody managed to save must not control the terminal of who looks at it.
 func TestLogTextIsHarmless(t *testing.T) {
 	dir := filepath.Join(t.TempDir(), "store")
-	must(t, "{\"actorId\":\"a/\u009b31m\u202eb\",\"type\":\"Ü\u2028\",\"time\":\"2026-03-02T08:00:00Z\",\"data\":{\"é\": \"\u009b\x7f\U000e0001\"}}", "append", "--data", dir)
+	must(t, "{\"actorId\":\"a/\u009b31m\u202eb\",\"type\":\"Ü\u2028\",\"time\":\"2026-03-02T08:00:00Z\",\"data\":{\"é\": \"\u009b\x7f\U000e0001\"}}", "append", "--force", "--data", dir)
 	cli(t, "", "log", "--data", dir).expect(t, exitDone, ""+
 		"POSITION  TIME                         ACTOR               VERSION  TYPE     DATA\n"+
 		"       1  2026-03-02T08:00:00.000000Z  a/\\u009b31m\\u202eb        1  Ü\\u2028  {\"é\":\"\\u009b\\u007f\\U000e0001\"}\n", "")
@@ -88,7 +88,7 @@ func TestRead(t *testing.T) {
 
 func TestStreams(t *testing.T) {
 	dir := roverStore(t)
-	must(t, `{"actorId":"rover/a<b","type":"T","data":1}`, "append", "--data", dir)
+	must(t, `{"actorId":"rover/a<b","type":"T","data":1}`, "append", "--force", "--data", dir)
 	cli(t, "", "streams", "--data", dir).expect(t, exitDone, "ACTOR      VERSION\ngrid/mars       10\ngrid/moon        2\nrover/a<b        1\n", "")
 	cli(t, "", "streams", "--data", dir, "--json").expect(t, exitDone, `{"actorId":"grid/mars","version":10}
 {"actorId":"grid/moon","version":2}
@@ -101,7 +101,7 @@ func TestStreams(t *testing.T) {
 // A namespace without events is most likely misspelt.
 func TestNoNamespace(t *testing.T) {
 	dir := roverStore(t)
-	must(t, `{"actorId":"a/b","type":"T","data":1}`, "append", "--data", dir, "--namespace", "zoo")
+	must(t, `{"actorId":"a/b","type":"T","data":1}`, "append", "--force", "--data", dir, "--namespace", "zoo")
 	file := filepath.Join(t.TempDir(), "events")
 	for _, args := range []string{"log", "log --kind grid", "read grid/mars", "streams", "export", "export " + file} {
 		cli(t, "", append(strings.Fields(args), "--data", dir, "--namespace", "nope")...).expect(t, exitFailed, "",
@@ -130,5 +130,8 @@ func TestNoNamespace(t *testing.T) {
 	if err := engine.Close(); err != nil {
 		t.Fatal(err)
 	}
-	cli(t, "", "log", "--data", empty).expect(t, exitDone, "", "aether: there are no such events in namespace \"default\"\n")
+	cli(t, "", "log", "--data", empty).expect(t, exitDone, "", "aether: there are no events in namespace \"default\"\n")
+	cli(t, "", "log", "--data", empty, "--type", "T").expect(t, exitDone, "", "aether: there are no such events in namespace \"default\"\n")
+	cli(t, "", "log", "--data", empty, "--after", "3").expect(t, exitDone, "", "aether: there are no such events in namespace \"default\"\n")
+	cli(t, "", "streams", "--data", empty).expect(t, exitDone, "", "aether: there are no actors in namespace \"default\"\n")
 }

@@ -11,7 +11,6 @@ import (
 	"github.com/aether-es/aether"
 	roversystem "github.com/aether-es/aether/apps/rover"
 	"github.com/aether-es/aether/filestore"
-	filereaddb "github.com/aether-es/aether/filestore/readdb"
 	"github.com/spf13/cobra"
 )
 
@@ -19,8 +18,9 @@ func newRebuildCommand(p *program) *cobra.Command {
 	cmd := &cobra.Command{
 		Use:   "rebuild",
 		Short: "Make the read DB again from the events",
-		Long: `Rebuild drops the read DB of the store and makes it again from the events, while no server
-runs. A server that runs rebuilds without an interruption:
+		Long: `Rebuild makes the read models of a namespace again from the events, while no server runs, and
+drops the former ones; those of other namespaces stay as they are. A server that runs
+rebuilds without an interruption:
 
   curl -X POST http://127.0.0.1:8080/api/projections/rover-grids/rebuild`,
 		Example: `  aether rebuild --data /srv/aether`,
@@ -38,13 +38,9 @@ func (p *program) rebuild(cmd *cobra.Command) error {
 		return p.explainOpen(filestore.ErrNotFound)
 	}
 	// Whoever has the store has the read DB.
-	return p.withStore(ctx, func(store aether.EventStore) (err error) {
-		folder := filepath.Join(p.dir, readDBFolder)
-		if err := filereaddb.Remove(folder); err != nil {
-			return err
-		}
+	return p.withStore(ctx, func(_ *filestore.Store, store aether.EventStore) (err error) {
 		logger := slog.New(&warnings{console: p.console, json: p.json})
-		db, err := openReadDB(folder, logger)
+		db, _, err := openReadDB(filepath.Join(p.dir, readDBFolder), logger)
 		if err != nil {
 			return err
 		}
@@ -54,8 +50,14 @@ func (p *program) rebuild(cmd *cobra.Command) error {
 			return err
 		}
 		defer func() { err = errors.Join(err, rovers.Close()) }()
+		latest, err := store.GetLatestPosition(ctx)
+		if err != nil {
+			return err
+		}
 		start := time.Now()
-		status, err := rovers.Project(ctx)
+		stop := p.showRebuild(rovers, latest)
+		status, err := rovers.Rebuild(ctx)
+		stop()
 		if err != nil {
 			return err
 		}
@@ -65,4 +67,28 @@ func (p *program) rebuild(cmd *cobra.Command) error {
 		_, err = fmt.Fprintf(p.stdout, "%s: made of %d events in %v\n", status.Name, status.Cursor.Sequence, time.Since(start).Round(time.Millisecond))
 		return err
 	})
+}
+
+// showRebuild shows how far the read model is that is made, until stop is called.
+func (p *program) showRebuild(rovers *roversystem.Rover, latest aether.Position) (stop func()) {
+	done, ended := make(chan struct{}), make(chan struct{})
+	go func() {
+		defer close(ended)
+		ticker := time.NewTicker(terminalEvery)
+		defer ticker.Stop()
+		for {
+			select {
+			case <-ticker.C:
+			case <-done:
+				return
+			}
+			if status := rovers.Status(); status.Building != nil {
+				p.console.progress(func() string {
+					at := status.Building.Cursor.Position
+					return fmt.Sprintf("%s: position %d of %d, %d %%", status.Name, at, latest, 100*at/max(latest, 1))
+				})
+			}
+		}
+	}()
+	return func() { close(done); <-ended; p.console.clear() }
 }

@@ -33,8 +33,11 @@ streams, export, verify and backup neither wait for it nor get in its way.
 Exit codes:
   0  done
   1  failed
-  2  wrong usage
-  3  version conflict: the actor has another event at that version
+  2  wrong usage: of commands, flags and arguments, not of what is in files
+  3  version conflict: the version is not the actor's next
+
+To find nothing is no failure. That a namespace has no events while others have is one:
+it is most likely misspelt.
 
 Errors and warnings go to stderr. With --json they are objects: {"warning":…} and
 {"error":…,"class":…}. The classes are usage (exit code 2) and conflict (3), and with 1:

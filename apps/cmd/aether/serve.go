@@ -4,16 +4,15 @@ import (
 	"context"
 	"crypto/tls"
 	"errors"
-	"fmt"
 	"log/slog"
 	"net"
-	"os"
 	"path/filepath"
-	"strings"
+	"time"
 
 	"github.com/aether-es/aether"
 	"github.com/aether-es/aether/apps/internal/server"
 	roversystem "github.com/aether-es/aether/apps/rover"
+	"github.com/aether-es/aether/filestore"
 	filereaddb "github.com/aether-es/aether/filestore/readdb"
 	"github.com/aether-es/aether/integration"
 	"github.com/aether-es/aether/readdb"
@@ -25,6 +24,7 @@ type serveFlags struct {
 	listen    string
 	tokenFile string
 	cert, key string
+	grace     time.Duration
 	demo      bool
 	verbose   bool
 }
@@ -42,14 +42,16 @@ and live updates. Open http://127.0.0.1:8080 in a browser; the API is described 
 /api and /openapi.json. The read DB is in the folder "readdb" of the store: it is made
 again from the events when it is missing.
 
-For operators there are /healthz, /readyz, /metrics (Prometheus) and /api/projections.
+For operators there are /healthz, /readyz, /metrics (Prometheus), /api/projections and
+/api/relays.
 
-Without a token it listens on this machine alone. With --token-file every request needs
-the token in the file: as "Authorization: Bearer …", or, for pages, once as ?token=… in
-the address. Over a network give it a certificate too, or put it behind a proxy that has
-one.
+Without a token it listens on this machine alone, and answers as localhost only. With
+--token-file every request needs the token in the file: as "Authorization: Bearer …", or,
+for pages, once as ?token=… in the address. Over a network give it a certificate too, or
+put it behind a proxy that has one.
 
-SIGTERM or Ctrl-C lets the requests under way end, saves, and stops.`,
+SIGTERM or Ctrl-C has /readyz say no, takes requests for the time of --grace still, lets
+those under way end, saves, and stops. A second one ends it at once.`,
 		Example: `  aether serve --demo
   aether serve --data /srv/aether --listen 0.0.0.0:8443 --token-file token --tls-cert c.pem --tls-key k.pem`,
 		Args: arguments(0, 0, ""),
@@ -59,6 +61,7 @@ SIGTERM or Ctrl-C lets the requests under way end, saves, and stops.`,
 	cmd.Flags().StringVar(&flags.tokenFile, "token-file", "", "`file` with the token that requests need")
 	cmd.Flags().StringVar(&flags.cert, "tls-cert", "", "`file` with the certificate, in PEM")
 	cmd.Flags().StringVar(&flags.key, "tls-key", "", "`file` with its key, in PEM")
+	cmd.Flags().DurationVar(&flags.grace, "grace", 500*time.Millisecond, "how much `time` /readyz says no before it stops")
 	cmd.Flags().BoolVar(&flags.demo, "demo", false, "fill it with grids and rovers that move")
 	cmd.Flags().BoolVar(&flags.verbose, "verbose", false, "log every request")
 	p.addNamespace(cmd)
@@ -71,49 +74,54 @@ SIGTERM or Ctrl-C lets the requests under way end, saves, and stops.`,
 func (p *program) serve(ctx context.Context, cmd *cobra.Command, flags *serveFlags) error {
 	token, err := readToken(flags.tokenFile)
 	if err != nil {
-		return &usageError{cmd, err}
+		return err
 	}
 	if err := server.CheckListen(flags.listen, token); err != nil {
 		return &usageError{cmd, err}
 	}
-	certificates, err := readCertificate(flags.cert, flags.key)
+	certificates, err := readCertificate(cmd, flags.cert, flags.key)
 	if err != nil {
-		return &usageError{cmd, err}
+		return err
 	}
+	listener, err := listen(cmd, flags.listen)
+	if err != nil {
+		return err
+	}
+	defer listener.Close()
 	logger := p.serveLogger(flags.verbose)
-	slog.SetDefault(logger)
-
-	return p.withStore(ctx, func(store aether.EventStore) error {
-		return p.serveStore(ctx, flags, store, token, certificates, logger)
+	return p.withStore(ctx, func(engine *filestore.Store, store aether.EventStore) error {
+		return p.serveStore(ctx, flags, listener, engine, store, token, certificates, logger)
 	})
 }
 
 // serveStore runs the server on a store.
-func (p *program) serveStore(ctx context.Context, flags *serveFlags, store aether.EventStore, token string, certificates *tls.Config, logger *slog.Logger) (err error) {
-	db, err := openReadDB(filepath.Join(p.dir, readDBFolder), logger)
+func (p *program) serveStore(ctx context.Context, flags *serveFlags, listener net.Listener, engine *filestore.Store, store aether.EventStore, token string, certificates *tls.Config, logger *slog.Logger) (err error) {
+	db, check, err := openReadDB(filepath.Join(p.dir, readDBFolder), logger)
 	if err != nil {
 		return err
 	}
 	defer func() { err = errors.Join(err, db.Close()) }()
 
-	listener, err := net.Listen("tcp", flags.listen)
-	if err != nil {
-		return fmt.Errorf("%w; another program may have this address: choose one with --listen", err)
-	}
-	defer listener.Close()
-	bus, commands := integration.NewLocal(), &integration.LocalCommands{}
+	bus, commands := integration.NewLocal(nil), &integration.LocalCommands{}
 	rovers, err := roversystem.New(store, p.namespace, db, bus, commands, logger)
 	if err != nil {
 		return err
 	}
-	config := server.Config{Store: store, Namespace: p.namespace, Version: thisBuild().Version, Logger: logger, Token: token}
+	config := server.Config{
+		Store: store, Namespace: p.namespace, Version: thisBuild().Version, Logger: logger, Token: token, Grace: flags.grace,
+	}
 	if flags.demo {
-		config.Background = append(config.Background, roversystem.NewDemo(commands).Run)
+		config.Background = append(config.Background, roversystem.NewDemo(commands, p.namespace).Run)
 	}
 	s, err := server.New(config, rovers)
 	if err != nil {
-		return err
+		return errors.Join(err, rovers.Close())
 	}
+	s.WatchReadDB(check)
+	s.WatchStore(func() (free, failed uint64, err error) {
+		stats, err := engine.Stats()
+		return stats.FreeBytes, stats.FailedSaves, err
+	})
 	scheme := "http"
 	if certificates != nil {
 		scheme = "https"
@@ -133,56 +141,27 @@ func (p *program) serveLogger(verbose bool) *slog.Logger {
 	return slog.New(slog.NewTextHandler(p.console, options))
 }
 
-func readToken(path string) (string, error) {
-	if path == "" {
-		return "", nil
-	}
-	text, err := os.ReadFile(path)
-	if err != nil {
-		return "", fmt.Errorf("--token-file: %w", err)
-	}
-	token := strings.TrimSpace(string(text))
-	if len(token) < 16 || strings.ContainsAny(token, " \t\r\n;,\"\\") {
-		return "", fmt.Errorf("--token-file: %s should have one line of at least 16 letters and digits; `openssl rand -hex 32` makes one", path)
-	}
-	return token, nil
-}
-
-func readCertificate(cert, key string) (*tls.Config, error) {
-	if cert == "" && key == "" {
-		return nil, nil
-	}
-	if cert == "" || key == "" {
-		return nil, errors.New("--tls-cert and --tls-key go together")
-	}
-	pair, err := tls.LoadX509KeyPair(cert, key)
-	if err != nil {
-		return nil, fmt.Errorf("--tls-cert: %w", err)
-	}
-	return &tls.Config{Certificates: []tls.Certificate{pair}, MinVersion: tls.VersionTLS12}, nil
-}
-
 // openReadDB opens the read DB; a damaged one is made again, since the events have it
-// all.
-func openReadDB(folder string, logger *slog.Logger) (*readdb.DB, error) {
-	open := func() (*readdb.DB, error) {
-		kv, err := filereaddb.Open(folder, nil)
+// all. What it returns beside says why the read DB keeps nothing any more.
+func openReadDB(folder string, logger *slog.Logger) (*readdb.DB, func() error, error) {
+	open := func() (*readdb.DB, func() error, error) {
+		kv, err := filereaddb.Open(folder, &filereaddb.Options{Logger: logger})
 		if err != nil {
-			return nil, err
+			return nil, nil, err
 		}
 		db, err := readdb.New(kv)
 		if err != nil {
-			return nil, errors.Join(err, kv.Close())
+			return nil, nil, errors.Join(err, kv.Close())
 		}
-		return db, nil
+		return db, kv.Check, nil
 	}
-	db, err := open()
+	db, check, err := open()
 	if errors.Is(err, readdb.ErrDamaged) {
 		logger.Warn("the read DB is damaged and is made again from the events", "folder", folder, "error", err)
 		if err := filereaddb.Remove(folder); err != nil {
-			return nil, err
+			return nil, nil, err
 		}
 		return open()
 	}
-	return db, err
+	return db, check, err
 }

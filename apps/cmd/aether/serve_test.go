@@ -6,6 +6,7 @@ import (
 	"context"
 	"encoding/json"
 	"io"
+	"log/slog"
 	"net/http"
 	"os"
 	"path/filepath"
@@ -31,7 +32,7 @@ func serve(t *testing.T, args ...string) *serving {
 	ended := make(chan int, 1)
 	go func() {
 		var stdout bytes.Buffer
-		code := run(ctx, append([]string{"serve", "--listen", "127.0.0.1:0", "--json"}, args...), strings.NewReader(""), &stdout, writer)
+		code := run(ctx, append([]string{"serve", "--listen", "127.0.0.1:0", "--grace", "0s", "--json"}, args...), strings.NewReader(""), &stdout, writer)
 		_ = writer.Close()
 		ended <- code
 	}()
@@ -62,15 +63,26 @@ func serve(t *testing.T, args ...string) *serving {
 	return s
 }
 
+// get asks until there is an answer: the read model takes a moment to begin.
 func (s *serving) get(path string, answer any) {
 	s.t.Helper()
-	response, err := http.Get(s.url + path)
-	if err != nil {
-		s.t.Fatal(err)
-	}
-	defer response.Body.Close()
-	if err := json.NewDecoder(response.Body).Decode(answer); err != nil || response.StatusCode != http.StatusOK {
-		s.t.Fatalf("%s: %s: %v", path, response.Status, err)
+	for {
+		response, err := http.Get(s.url + path)
+		if err != nil {
+			s.t.Fatal(err)
+		}
+		text, err := io.ReadAll(response.Body)
+		_ = response.Body.Close()
+		if err == nil && response.StatusCode == http.StatusServiceUnavailable && response.Header.Get("Retry-After") != "" {
+			continue
+		}
+		if err == nil {
+			err = json.Unmarshal(text, answer)
+		}
+		if err != nil || response.StatusCode != http.StatusOK {
+			s.t.Fatalf("%s: %s: %v", path, response.Status, err)
+		}
+		return
 	}
 }
 
@@ -82,7 +94,7 @@ func TestServe(t *testing.T) {
 	for len(page.Grids) < 2 || page.Grids[0].Version < 4 {
 		s.get("/api/rover/grids", &page)
 	}
-	if r := cli(t, "", "append", "--data", dir, "../../../examples/rover.jsonl"); r.code != exitFailed || !strings.Contains(r.stderr, "in use") {
+	if r := cli(t, "", "append", "--force", "--data", dir, "../../../examples/rover.jsonl"); r.code != exitFailed || !strings.Contains(r.stderr, "in use") {
 		t.Errorf("append meanwhile: %d %s", r.code, r.stderr)
 	}
 	if text := must(t, "", "streams", "--data", dir); !strings.Contains(text, "grid/mars") {
@@ -144,6 +156,48 @@ func TestServeDamagedReadDB(t *testing.T) {
 	}
 }
 
+// Rebuild makes the read models of one namespace again, and leaves those of others.
+func TestRebuildNamespace(t *testing.T) {
+	dir := roverStore(t)
+	must(t, "", "append", "--force", "--data", dir, "--namespace", "other", "../../../examples/rover.jsonl")
+	rebuild := func(namespace string) map[string]bool {
+		t.Helper()
+		if text := must(t, "", "rebuild", "--data", dir, "--namespace", namespace); !strings.HasPrefix(text, "rover-grids: made of 12 events") {
+			t.Errorf("rebuild of %s: %s", namespace, text)
+		}
+		db, _, err := openReadDB(filepath.Join(dir, readDBFolder), slog.New(slog.DiscardHandler))
+		if err != nil {
+			t.Fatal(err)
+		}
+		defer db.Close()
+		spaces, err := db.Spaces()
+		if err != nil {
+			t.Fatal(err)
+		}
+		all := make(map[string]bool)
+		for _, name := range spaces {
+			if strings.Contains(name, "rover-grids@") {
+				all[name] = true
+			}
+		}
+		return all
+	}
+	rebuild("other")
+	before := rebuild("default")
+	after := rebuild("default")
+	kept, made := 0, 0
+	for name := range after {
+		if before[name] {
+			kept++
+		} else {
+			made++
+		}
+	}
+	if len(before) != 2 || len(after) != 2 || kept != 1 || made != 1 {
+		t.Errorf("the copies were %v and are %v: want that of one namespace made again", before, after)
+	}
+}
+
 func TestServeUsage(t *testing.T) {
 	dir := t.TempDir()
 	short := filepath.Join(dir, "short")
@@ -157,7 +211,7 @@ func TestServeUsage(t *testing.T) {
 		"open to all":      {[]string{"--listen", "0.0.0.0:0"}, "needs a token"},
 		"no port":          {[]string{"--listen", "127.0.0.1"}, "say it like 127.0.0.1:8080"},
 		"a short token":    {[]string{"--token-file", short}, "at least 16"},
-		"no token file":    {[]string{"--token-file", filepath.Join(dir, "none")}, "no such file"},
+		"no token file":    {[]string{"--token-file", filepath.Join(dir, "none")}, "there is no file"},
 		"half of TLS":      {[]string{"--tls-cert", short}, "go together"},
 		"no certificate":   {[]string{"--tls-cert", short, "--tls-key", short}, "--tls-cert"},
 		"an argument":      {[]string{"now"}, "no argument"},
@@ -181,6 +235,6 @@ func taken(t *testing.T, dir string) (test struct {
 }) {
 	other := serve(t, "--data", filepath.Join(dir, "other"))
 	t.Cleanup(func() { other.stop() })
-	test.args, test.want = []string{"--listen", strings.TrimPrefix(other.url, "http://")}, "choose one with --listen"
+	test.args, test.want = []string{"--listen", strings.TrimPrefix(other.url, "http://")}, "choose another address with --listen"
 	return test
 }

@@ -64,7 +64,7 @@ func (p *program) printStreams(cmd *cobra.Command, engine aether.Engine, store a
 		if err := p.checkNamespace(cmd.Context(), engine); err != nil {
 			return err
 		}
-		p.note("there are no such actors in namespace %q", p.namespace)
+		p.note("there are no %sactors in namespace %q", such(kind != ""), p.namespace)
 	}
 	return errors.Join(rows.flush(), out.Flush())
 }

@@ -17,9 +17,9 @@ func TestWrongUsage(t *testing.T) {
 		args string
 		want string // stderr
 	}{
-		{"", "which command?; see aether --help"},
+		{"", "which command? See aether --help"},
 		{"frobnicate", `there is no command "frobnicate"; see aether --help`},
-		{"appnd file", `there is no command "appnd"; did you mean append?; see aether --help`},
+		{"appnd file", `there is no command "appnd"; did you mean append? See aether --help`},
 		{"--bogus", `unknown flag: --bogus; see aether --help`},
 		{"read", `the actor is missing; see aether read --help`},
 		{"read a/b c/d", `it takes one argument, the actor, but there are 2: ["a/b" "c/d"]; see aether read --help`},
@@ -43,7 +43,7 @@ func TestWrongUsage(t *testing.T) {
 		{"append --wait 5", `invalid argument "5" for "--wait" flag: say it like 5s; see aether append --help`},
 		{"append --wait soon", `invalid argument "soon" for "--wait" flag: say it like 10s, 500ms or 1m30s; see aether append --help`},
 		{"nosuch --help", `there is no command "nosuch"; see aether --help`},
-		{"--data x lo --help", `there is no command "lo"; did you mean log?; see aether --help`},
+		{"--data x lo --help", `there is no command "lo"; did you mean log? See aether --help`},
 		{"help nosuch", `there is no command "nosuch"; see aether --help`},
 		{"help log read", `it takes one argument, a command, but there are 2: ["log" "read"]; see aether help --help`},
 		{"version 2", `it takes no argument, but there is "2"; see aether version --help`},
@@ -93,7 +93,7 @@ func TestWrongFiles(t *testing.T) {
 		want string
 	}{
 		{[]string{"verify", "--data", file}, noStore},
-		{[]string{"append", "--data", file, roverFile}, noStore},
+		{[]string{"append", "--force", "--data", file, roverFile}, noStore},
 		{[]string{"log", "--data", file}, noStore},
 		{[]string{"restore", folder, "--data", file}, noStore},
 		{[]string{"restore", file, "--data", filepath.Join(folder, "new")}, file + " is not a folder; a backup is a folder: name the one that aether backup made"},
@@ -122,7 +122,7 @@ func TestDataFolder(t *testing.T) {
 		t.Errorf("with $%s streams printed %q", dirEnv, got)
 	}
 	other := filepath.Join(t.TempDir(), "other")
-	must(t, `{"actorId":"a/b","type":"T","data":1}`, "append", "--data", other)
+	must(t, `{"actorId":"a/b","type":"T","data":1}`, "append", "--force", "--data", other)
 	if got, want := must(t, "", "streams", "--json", "--data", other), `{"actorId":"a/b","version":1}`+"\n"; got != want {
 		t.Errorf("--data printed %q, want %q", got, want)
 	}

@@ -50,10 +50,11 @@ func RunLiveClients(ctx context.Context, args []string, out io.Writer) error {
 	var times []int64
 	for _, c := range clients {
 		times = append(times, c.times...)
+		report.Conflated += c.conflated
 		report.Documents += c.documents - 1
 		_ = c.conn.Close()
 	}
-	report.Changes = len(times)
+	report.Changes = len(times) - report.Conflated
 	report.P50, report.P99 = percentiles(times)
 	return says.Encode(report)
 }
@@ -79,8 +80,10 @@ func connectLive(ctx context.Context, address string, subscribers int) ([]*liveC
 type liveClient struct {
 	conn      net.Conn
 	in        *bufio.Reader
+	position  int
 	documents int
-	times     []int64
+	conflated int
+	times     []int64 // until it had each change
 }
 
 // newLiveClient connects, subscribes, and waits for the document.
@@ -118,62 +121,94 @@ func (c *liveClient) subscribe(address string) error {
 		return err
 	}
 	for c.documents == 0 {
-		if _, err := c.next(); err != nil {
+		m, err := c.next()
+		if err != nil {
 			return err
+		}
+		if m.document {
+			c.documents++
 		}
 	}
 	return c.conn.SetDeadline(time.Time{})
 }
 
-// receive receives up to the last change.
+// receive receives up to the last change, and fails when one is missing.
 func (c *liveClient) receive() error {
 	for {
-		sent, err := c.next()
-		if err != nil || sent == 0 {
+		m, err := c.next()
+		if err != nil {
 			return err
 		}
-		if sent > 0 {
-			c.times = append(c.times, time.Now().UnixNano()-sent)
+		switch {
+		case m.change && m.position == c.position+1:
+			c.times = append(c.times, time.Now().UnixNano()-m.sent)
+		case m.document && m.position > c.position:
+			// All changes up to it are in it; those before were sent at their rate.
+			c.documents++
+			c.conflated += m.position - c.position
+			took := time.Now().UnixNano() - m.sent
+			for n := c.position + 1; n <= m.position; n++ {
+				c.times = append(c.times, took+int64(m.position-n)*int64(time.Second/liveRate))
+			}
+		case m.change || m.document:
+			return fmt.Errorf("after change %d of %s came %d", c.position, liveTopic, m.position)
+		default:
+			continue
+		}
+		if c.position = m.position; m.last {
+			return nil
 		}
 	}
 }
 
-// next receives a message and returns when a change was sent, -1 for anything else.
-func (c *liveClient) next() (sent int64, err error) {
+// liveMessage is what a client looks at in a message.
+type liveMessage struct {
+	document, change bool
+	position         int
+	sent             int64
+	last             bool
+}
+
+// next receives a message.
+func (c *liveClient) next() (m liveMessage, err error) {
 	head, err := c.in.Peek(2)
 	if err != nil {
-		return 0, err
+		return m, err
 	}
 	op, size, skip := head[0]&0xF, int(head[1]), 2
 	if size == 126 {
 		if head, err = c.in.Peek(4); err != nil {
-			return 0, err
+			return m, err
 		}
 		size, skip = int(binary.BigEndian.Uint16(head[2:])), 4
 	}
-	message, err := c.in.Peek(skip + size)
+	text, err := c.in.Peek(skip + size)
 	if err != nil {
-		return 0, err
+		return m, err
 	}
-	message = message[skip:]
-	sent = -1
-	switch {
-	case op == 8:
-		return 0, fmt.Errorf("the server has closed a connection: %q", message)
-	case op == 9:
-		err = c.send(0xA, message)
-	case bytes.Contains(message, []byte(`"document":`)):
-		c.documents++
+	text = text[skip:]
+	switch op {
+	case 8:
+		return m, fmt.Errorf("the server has closed a connection: %q", text)
+	case 9:
+		err = c.send(0xA, text)
 	default:
-		if _, after, ok := bytes.Cut(message, []byte(`"sent":`)); ok {
-			digits, _, _ := bytes.Cut(after, []byte(","))
-			sent, err = strconv.ParseInt(string(digits), 10, 64)
-		}
+		m.document, m.change = bytes.Contains(text, []byte(`"document":`)), bytes.Contains(text, []byte(`"change":`))
+		m.position, m.sent = int(number(text, `"position":`)), number(text, `"sent":`)
+		m.last = bytes.Contains(text, []byte(`"last":true`))
 	}
 	if _, discardErr := c.in.Discard(skip + size); err == nil {
 		err = discardErr
 	}
-	return sent, err
+	return m, err
+}
+
+// number returns the number behind a name, 0 when it is not there.
+func number(text []byte, name string) int64 {
+	_, after, _ := bytes.Cut(text, []byte(name))
+	end := bytes.IndexAny(after, ",}")
+	n, _ := strconv.ParseInt(string(after[:max(end, 0)]), 10, 64)
+	return n
 }
 
 // send sends a short message. The mask, which clients must use, is zero.

@@ -27,6 +27,7 @@ const (
 	roverGrids       = 100
 	roverRate        = 5000 // commands a second
 	roverCallers     = 128
+	gridRovers       = 4 // on each grid
 	rebuildEvents    = 400_000
 	queryClients     = 32
 	movesEachCommand = grid.MaxMoves
@@ -69,7 +70,7 @@ func withReadDB(folder string, run func(db *readdb.DB) error) error {
 func roverRuns(ctx context.Context, o *Options, store aether.EventStore, folder string) (lag, query Result, err error) {
 	err = withReadDB(folder, func(db *readdb.DB) error {
 		logger := slog.New(slog.DiscardHandler)
-		system, err := rover.New(store, "default", db, integration.NewLocal(), nil, logger)
+		system, err := rover.New(store, "default", db, integration.NewLocal(nil), nil, logger)
 		if err != nil {
 			return err
 		}
@@ -94,18 +95,36 @@ func roverRuns(ctx context.Context, o *Options, store aether.EventStore, folder 
 	return lag, query, err
 }
 
+// realisticGrid makes a grid as people have them: the size, the rocks and the four
+// rovers of the demo's mars, whose paths are as long as documents keep them. Its
+// document has 8 KB, all of which is written with each event.
+func realisticGrid(ctx context.Context, system *rover.Rover, id string) error {
+	var rocks []grid.Point
+	for i := range 36 {
+		rocks = append(rocks, grid.Point{X: 12 + i%12, Y: 4 + 2*(i/12)})
+	}
+	if _, err := system.Create(ctx, id, grid.Create{Width: 24, Height: 16, Obstacles: rocks}, nil); err != nil {
+		return err
+	}
+	for i := range gridRovers {
+		name := fmt.Sprint("rover-", i)
+		if _, err := system.Do(ctx, id, grid.Land{Rover: name, Point: grid.Point{X: i}, Heading: grid.North}, nil); err != nil {
+			return err
+		}
+		if _, err := system.Do(ctx, id, grid.Move{Rover: name, Moves: strings.Repeat("FB", rover.MaxPath/2)}, nil); err != nil {
+			return err
+		}
+	}
+	return nil
+}
+
 // commandToDocument sends commands at a rate, and measures from the answer of each
-// until what it did can be read.
+// until what it did can be read. A command has two events: there, and back.
 func commandToDocument(ctx context.Context, o *Options, system *rover.Rover) (Result, error) {
 	result := Result{Name: "rover visible", Writers: roverCallers, Actors: roverGrids}
 	o.Progress(fmt.Sprintf("rover, %d commands a second", roverRate))
 	if err := callTogether(roverGrids, func(i int) error {
-		id := fmt.Sprint("bench-", i)
-		_, err := system.Create(ctx, id, grid.Create{Width: 50, Height: 50}, nil)
-		if err == nil {
-			_, err = system.Do(ctx, id, grid.Land{Rover: "r", Heading: grid.North}, nil)
-		}
-		return err
+		return realisticGrid(ctx, system, fmt.Sprint("bench-", i))
 	}); err != nil {
 		return result, err
 	}
@@ -119,9 +138,10 @@ func commandToDocument(ctx context.Context, o *Options, system *rover.Rover) (Re
 	for c := range roverCallers {
 		callers.Go(func() {
 			due := start.Add(time.Duration(c) * each / roverCallers)
-			for ; time.Since(start) < o.Duration && errs[c] == nil; due = due.Add(each) {
+			for n := 0; time.Since(start) < o.Duration && errs[c] == nil; n++ {
 				time.Sleep(time.Until(due))
-				d, err := system.Do(ctx, fmt.Sprint("bench-", c%roverGrids), grid.Move{Rover: "r", Moves: "L"}, nil)
+				due = due.Add(each)
+				d, err := system.Do(ctx, fmt.Sprint("bench-", c%roverGrids), grid.Move{Rover: fmt.Sprint("rover-", n%gridRovers), Moves: "FB"}, nil)
 				answered := time.Now()
 				if err == nil {
 					err = system.Wait(ctx, d.Position)

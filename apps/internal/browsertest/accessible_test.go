@@ -51,21 +51,46 @@ var sights = []sight{
 	{name: "grid", path: "/rover/mars", until: connected},
 	{name: "grid-past", path: "/rover/mars?version=4", until: connected + ` && document.querySelector("#version").ariaValueText?.startsWith("version 4 ")`},
 	{
-		name: "grid-refused", path: "/rover/mars", until: connected,
+		name: "grid-refused", path: "/rover/mars", until: connected, look: "phone",
 		do: `document.querySelector("[data-land] [name=id]").value = "ann";
 			document.querySelector("[data-land] [name=x]").value = document.querySelector("[data-land] [name=y]").value = 1;
 			document.querySelector("[data-land] button").click();`,
 		then:   `document.querySelector("[data-land] [role=alert]")`,
 		status: 409,
 	},
-	{name: "grid-empty", path: "/rover/venus", until: connected},
-	{name: "grid-large", path: "/rover/jupiter", until: connected},
+	{name: "grid-empty", path: "/rover/venus", until: connected, look: "wide"},
+	{name: "grid-large", path: "/rover/jupiter", until: connected, look: "phone-dark"},
+	{name: "grid-crowd", path: "/rover/crowd", until: connected, look: "phone"},
+	{name: "grid-huge", path: "/rover/huge", until: connected, look: "wide-dark"},
+	{
+		name: "grid-huge-small", path: "/rover/huge", until: connected, look: "wide",
+		do: `for (let i = 0; i < 13; i++) document.querySelector("[data-zoom] [data-by='-1']").click();`,
+	},
+	{
+		name: "grid-blocked", path: "/rover/io", until: connected, look: "phone-dark",
+		do:   `document.querySelector("#in-moves").value = "FRB"; document.querySelector("button.send").click();`,
+		then: `document.querySelector("[data-said]").textContent.includes("stopped by")`,
+	},
+	{name: "grid-rocks", path: "/rover/rocks", until: connected, look: "wide"},
+	{name: "grid-tiny", path: "/rover/tiny", until: connected, look: "wide"},
+	{name: "grid-fit", path: "/rover/huge", until: connected, look: "phone", do: `document.querySelector("[data-fit]").click();`},
+	{name: "grid-found", path: "/rover/huge", until: connected, look: "wide-dark", do: `document.querySelector("[data-fit]").click(); document.querySelector("[data-find]").click();`},
+	{name: "grid-unnamed", path: "/rover/0199a3c2-7c1e-7abc-8def-0123456789ab", until: connected, look: "phone"},
 	{name: "api", path: "/api"},
 	{
 		name: "api-open", path: "/api", look: "wide",
-		do: `for (const d of document.querySelectorAll("details")) d.open = true;`,
+		// Of two operations: axe-core takes its time, and the others are made in the same way.
+		do: `for (const d of document.querySelectorAll("#create-grid details, #get-grid details")) d.open = true;`,
 	},
 	{name: "error", path: "/no/such/page", status: 404},
+	{name: "no-grid", path: "/rover/pluto", status: 404, look: "phone-dark"},
+}
+
+// stoppedSights are pages whose read model has stopped.
+var stoppedSights = []sight{
+	{name: "start-stopped", path: "/", look: "wide-dark"},
+	{name: "list-stopped", path: "/rover", until: connected, look: "wide"},
+	{name: "grid-stopped", path: "/rover/mars", until: connected, look: "phone-dark"},
 }
 
 // testAccessible looks at every page in every way: axe-core finds nothing, nothing is
@@ -77,8 +102,11 @@ func testAccessible(t *testing.T, b *browser) {
 	} else if err != nil {
 		t.Fatal(err)
 	}
-	empty, full := newWorld(t), newWorld(t)
+	empty, full, halted := newWorld(t), newWorld(t), newWorld(t)
 	full.fill()
+	halted.mars()
+	halted.halt("ghost")
+	halted.await(`"state":"stopped"`)
 	for _, look := range looks {
 		t.Run(look.name, func(t *testing.T) {
 			t.Parallel()
@@ -86,14 +114,39 @@ func testAccessible(t *testing.T, b *browser) {
 			w.look(look)
 			w.visit(empty.url("/rover"))
 			w.examine(look, sight{name: "list-empty", until: connected}, string(axe))
+			if look.name == "phone" {
+				w.examineOffline(look, string(axe))
+			}
 			for _, s := range sights {
 				if s.look == "" || s.look == look.name {
 					w.visit(full.url(s.path))
 					w.examine(look, s, string(axe))
 				}
 			}
+			for _, s := range stoppedSights {
+				if s.look == "" || s.look == look.name {
+					w.visit(halted.url(s.path))
+					w.examine(look, s, string(axe))
+				}
+			}
 		})
 	}
+}
+
+// examineOffline examines a page whose server has stopped.
+func (w *window) examineOffline(l look, axe string) {
+	world := newWorld(w.t)
+	world.mars()
+	w.visit(world.url("/rover/mars"))
+	w.live()
+	world.stop()
+	w.examine(l, sight{
+		name:  "grid-offline",
+		until: `document.querySelector("[data-connection]").dataset.connection === "offline"`,
+		do:    `document.querySelector("[name=step][value=F]").click();`,
+		then:  `document.querySelector("[data-drive] [role=alert]")`,
+	}, axe)
+	w.forgive(`(?s).*net::ERR_CONNECTION_REFUSED.*`)
 }
 
 // fill makes grids that look like something.
@@ -106,6 +159,27 @@ func (w *world) fill() {
 	}
 	w.post("", `{"id":"jupiter","width":120,"height":80,"obstacles":[`+strings.Join(rocks, ",")+`]}`)
 	w.post("/jupiter/rovers", `{"id":"a rover with quite a long name","x":60,"y":41,"heading":"S"}`)
+	w.post("", `{"id":"huge","width":1000,"height":1000,"obstacles":[`+strings.Join(rocks, ",")+`]}`)
+	w.post("/huge/rovers", `{"id":"ann","x":500,"y":500,"heading":"S"}`)
+	var some []string
+	for i := range 70 {
+		if x, y := i*7%24, i*5%16; y != 8 {
+			some = append(some, fmt.Sprintf(`{"x":%d,"y":%d}`, x, y))
+		}
+	}
+	w.post("", `{"id":"rocks","width":24,"height":16,"obstacles":[`+strings.Join(some, ",")+`]}`)
+	for i, rover := range []string{"opportunity", "perseverance", "a rover with quite a long name", "ann"} {
+		w.post("/rocks/rovers", fmt.Sprintf(`{"id":%q,"x":%d,"y":8,"heading":"E"}`, rover, 2+6*i))
+	}
+	w.post("", `{"id":"tiny","width":2,"height":3}`)
+	w.post("", `{"id":"0199a3c2-7c1e-7abc-8def-0123456789ab","width":8,"height":6}`)
+	w.post("", `{"id":"`+strings.Repeat("endless", 9)+`","width":8,"height":6}`)
+	w.post("", `{"id":"io","width":8,"height":6}`)
+	w.post("/io/rovers", `{"id":"ann","x":7,"y":5,"heading":"N"}`) // and before it is nothing
+	w.post("", `{"id":"crowd","width":24,"height":16}`)
+	for i := range 30 {
+		w.post("/crowd/rovers", fmt.Sprintf(`{"id":"opportunity-%d","x":%d,"y":%d,"heading":"E"}`, i, 3+i%6*(1+i/18), 5+i/6))
+	}
 	w.post("", `{"id":"mars","width":12,"height":8,"obstacles":[{"x":3,"y":2},{"x":4,"y":4},{"x":9,"y":6},{"x":7,"y":1}]}`)
 	w.post("/mars/rovers", `{"id":"ann","x":0,"y":0,"heading":"N"}`)
 	w.post("/mars/rovers", `{"id":"bob","x":11,"y":0,"heading":"W"}`)
@@ -128,7 +202,8 @@ func (w *window) look(l look) {
 		emulation.SetEmulatedMedia().WithFeatures([]*emulation.MediaFeature{
 			{Name: "prefers-color-scheme", Value: scheme},
 			{Name: "prefers-reduced-motion", Value: "reduce"},
-		}))
+		}),
+		emulation.SetTouchEmulationEnabled(l.width < 600))
 }
 
 // examine examines the page that is open.

@@ -23,7 +23,7 @@ func testWithoutJavaScript(t *testing.T, b *browser) {
 	w.fill("[data-create] [name=obstacles]", "3,2 four")
 	w.follow(click("[data-create] button"))
 	w.has("[data-create] [data-failure] [role=alert]", "The input is not right")
-	w.has("#wrong-obstacles", `"four" is not a field`)
+	w.has("#wrong-obstacles", `"four" is not a cell`)
 	w.keeps("[data-create]", "id=mars", "width=6", "height=5", "obstacles=3,2 four")
 	w.failed(422, "/rover")
 	w.fill("[data-create] [name=obstacles]", "3,2 4,4")

@@ -72,9 +72,9 @@ func testTwoWindows(t *testing.T, b *browser) {
 	one.click("[data-create] button")
 	one.wait(`location.pathname === "/rover/mars"`)
 	one.known(1)
-	one.texts("[data-without-rovers]", "No rover has landed")
+	one.texts("[data-standing]", "No rover has landed")
 
-	two.texts("[data-grid=mars] [data-size]", "6 by 5 fields, 2 obstacles, no rovers")
+	two.texts("[data-grid=mars] [data-size]", "6 by 5 cells, 2 obstacles, no rovers")
 	two.click("[data-grid=mars] a")
 	two.wait(`location.pathname === "/rover/mars"`)
 	two.known(1)
@@ -240,7 +240,7 @@ func testKeyboard(t *testing.T, b *browser) {
 
 	w.tabTo("#in-rover")
 	w.press("b")
-	w.texts("[data-standing]", "at 5,0, facing west")
+	w.texts("[data-standing]", "At 5,0, facing west.")
 	w.tabTo("[data-window]")
 	w.press(kb.ArrowUp)
 	w.texts(said, "bob moved forward to 4,0.")

@@ -13,6 +13,7 @@ import (
 	"path/filepath"
 	"testing"
 
+	"github.com/aether-es/aether"
 	"github.com/aether-es/aether/apps/internal/server"
 	"github.com/aether-es/aether/apps/rover"
 	"github.com/aether-es/aether/filestore"
@@ -28,6 +29,7 @@ type world struct {
 	dir     string
 	address string // where it listens, or did last
 
+	store      aether.EventStore  // of the server that runs, or ran last
 	stopServer context.CancelFunc // nil while it is stopped
 	ended      chan error
 }
@@ -75,6 +77,7 @@ func (w *world) run(ctx context.Context, listener net.Listener, ready chan<- str
 	if err != nil {
 		return err
 	}
+	w.store = store
 	kv, err := filereaddb.Open(filepath.Join(w.dir, "readdb"), nil)
 	if err != nil {
 		return err
@@ -84,7 +87,7 @@ func (w *world) run(ctx context.Context, listener net.Listener, ready chan<- str
 		return errors.Join(err, kv.Close())
 	}
 	defer closing(db)
-	system, err := rover.New(store, "test", db, integration.NewLocal(), &integration.LocalCommands{}, logger)
+	system, err := rover.New(store, "test", db, integration.NewLocal(nil), &integration.LocalCommands{}, logger)
 	if err != nil {
 		return err
 	}
@@ -144,7 +147,19 @@ func (w *world) ask(method, path, body string, answer any) int {
 	return response.StatusCode
 }
 
-// mars is a grid with two rovers, of 6 by 5 fields, at version 3.
+// halt saves an event that the read model cannot take in: a rover lands on a grid that
+// was never made. Pages then show nothing newer.
+func (w *world) halt(grid string) {
+	w.t.Helper()
+	_, err := w.store.SaveEvents(w.t.Context(), aether.Event{
+		ActorID: "grid/" + grid, Version: 1, Type: "RoverLanded", Schema: 1, Data: []byte(`{"rover":"ann","x":0,"y":0,"heading":"N"}`),
+	})
+	if err != nil {
+		w.t.Fatal(err)
+	}
+}
+
+// mars is a grid with two rovers, of 6 by 5 cells, at version 3.
 func (w *world) mars() {
 	w.t.Helper()
 	w.post("", `{"id":"mars","width":6,"height":5,"obstacles":[{"x":3,"y":2},{"x":4,"y":4}]}`)

@@ -8,6 +8,7 @@
 package cloudevents
 
 import (
+	"bytes"
 	"encoding/json"
 	"fmt"
 	"net/url"
@@ -33,12 +34,18 @@ func source(namespace, system string) string {
 
 // From returns an integration event as a CloudEvent.
 func From(e integration.Event) (event.Event, error) {
-	c := event.New(event.CloudEventsVersionV1)
-	c.SetID(e.ID)
-	c.SetSource(source(e.Stream.Namespace, e.Stream.System))
-	c.SetType(e.Type)
-	c.SetSubject(e.Subject)
-	c.SetTime(e.Time)
+	from := types.ParseURIRef(source(e.Stream.Namespace, e.Stream.System))
+	if from == nil {
+		return event.Event{}, fmt.Errorf("cloudevents: %q and %q make no source", e.Stream.Namespace, e.Stream.System)
+	}
+	// The setters of the library would cut off the space around texts.
+	kind := event.ApplicationJSON
+	c := event.Event{
+		Context: &event.EventContextV1{
+			ID: e.ID, Source: *from, Type: e.Type, Subject: &e.Subject, Time: &types.Timestamp{Time: e.Time}, DataContentType: &kind,
+		},
+		DataEncoded: e.Data,
+	}
 	c.SetExtension("sequence", strconv.FormatUint(e.Sequence, 10))
 	c.SetExtension("namespace", e.Stream.Namespace)
 	c.SetExtension("mapping", strconv.Itoa(e.Stream.Version))
@@ -51,13 +58,11 @@ func From(e integration.Event) (event.Event, error) {
 			c.SetExtension(name, text)
 		}
 	}
-	if err := c.SetData(event.ApplicationJSON, e.Data); err != nil {
-		return c, err
-	}
 	return c, c.Validate()
 }
 
-// Attributes returns an integration event as the members of its JSON.
+// Attributes returns an integration event as the members of its JSON. Numbers are as
+// they were written.
 func Attributes(e integration.Event) (map[string]any, error) {
 	c, err := From(e)
 	if err != nil {
@@ -68,7 +73,9 @@ func Attributes(e integration.Event) (map[string]any, error) {
 		return nil, err
 	}
 	var members map[string]any
-	return members, json.Unmarshal(text, &members)
+	decoder := json.NewDecoder(bytes.NewReader(text))
+	decoder.UseNumber()
+	return members, decoder.Decode(&members)
 }
 
 // To is the reverse of From.

@@ -2,11 +2,15 @@ package server
 
 import (
 	"context"
+	"fmt"
 	"net/http"
+	"strings"
 	"time"
 
 	"github.com/aether-es/aether"
+	"github.com/aether-es/aether/apps/internal/api"
 	"github.com/aether-es/aether/apps/internal/web"
+	"github.com/aether-es/aether/integration"
 	"github.com/aether-es/aether/projection"
 	"github.com/danielgtaylor/huma/v2"
 	"github.com/prometheus/client_golang/prometheus/promhttp"
@@ -28,21 +32,32 @@ func (s *Server) status(ctx context.Context) (web.Status, error) {
 	return status, err
 }
 
-// ready says why requests should not come yet, or any more; "" when they should.
-func (s *Server) ready() string {
+// ready says why requests should not come yet, or any more; "" when they should. Then
+// notes are what has stopped, alone, and only that: everybody may ask.
+func (s *Server) ready() (reason string, notes []string) {
 	if s.stopping.Load() {
-		return "the server stops"
+		return "the server stops", nil
 	}
 	if _, err := s.latestPosition(); err != nil {
-		return "the event store does not answer"
+		return "the event store does not answer", nil
+	}
+	if reason := s.unfit(); reason != "" {
+		return reason, nil
+	}
+	for _, r := range s.relays {
+		if status := r.Status(); status.State == integration.RelayStopped || status.State == integration.RelayRetrying {
+			notes = append(notes, fmt.Sprintf("the relay of %s: %s; see /api/relays", status.Stream.System, status.State))
+		}
 	}
 	for _, p := range s.projectors {
 		switch status := p.Status(); {
-		case status.State == projection.Starting || status.State == projection.CatchingUp && status.Building == "":
-			return "the projection " + status.Name + " has not caught up yet"
+		case status.State == projection.Stopped || status.Error != "":
+			notes = append(notes, fmt.Sprintf("the projection %s: %s; see /api/projections", status.Name, status.State))
+		case status.State == projection.Starting || status.State == projection.CatchingUp:
+			return "the projection " + status.Name + " has not caught up yet", nil
 		}
 	}
-	return ""
+	return "", notes
 }
 
 // operations adds what operators and their tools ask for.
@@ -54,11 +69,12 @@ func (s *Server) operations() {
 	}
 	s.Mux.HandleFunc("GET /healthz", func(w http.ResponseWriter, _ *http.Request) { text(w, http.StatusOK, "ok") })
 	s.Mux.HandleFunc("GET /readyz", func(w http.ResponseWriter, _ *http.Request) {
-		if reason := s.ready(); reason != "" {
+		reason, notes := s.ready()
+		if reason != "" {
 			text(w, http.StatusServiceUnavailable, reason)
 			return
 		}
-		text(w, http.StatusOK, "ready")
+		text(w, http.StatusOK, strings.Join(append([]string{"ready"}, notes...), "\n"))
 	})
 	s.Mux.Handle("GET /metrics", promhttp.HandlerFor(s.registry, promhttp.HandlerOpts{}))
 
@@ -68,11 +84,12 @@ func (s *Server) operations() {
 	}, func(ctx context.Context, _ *struct{}) (*struct{ Body web.Status }, error) {
 		status, err := s.status(ctx)
 		if err != nil {
-			return nil, huma.Error503ServiceUnavailable("the event store does not answer")
+			return nil, api.NewProblem(http.StatusServiceUnavailable, "the event store does not answer")
 		}
 		return &struct{ Body web.Status }{status}, nil
 	})
 	s.projections()
+	s.relayRoutes()
 	s.integrationEvents()
 }
 
@@ -104,7 +121,7 @@ func (s *Server) projections() {
 		}
 		return out, nil
 	})
-	steer := func(verb, summary string, do func(p projector, sequence uint64)) {
+	steer := func(verb, summary string, do func(p projector, sequence uint64) error) {
 		huma.Register(s.API, huma.Operation{
 			OperationID: verb + "-projection", Method: http.MethodPost, Path: "/api/projections/{name}/" + verb, Tags: []string{"operation"},
 			Summary: summary, DefaultStatus: http.StatusAccepted,
@@ -114,14 +131,16 @@ func (s *Server) projections() {
 		}) (*projectionOutput, error) {
 			for _, p := range s.projectors {
 				if p.Status().Name == in.Name {
-					do(p, in.Sequence)
+					if err := do(p, in.Sequence); err != nil {
+						return nil, api.Error(err)
+					}
 					return &projectionOutput{p.Status()}, nil
 				}
 			}
-			return nil, huma.Error404NotFound("there is no projection " + in.Name)
+			return nil, api.NewProblem(http.StatusNotFound, "there is no projection "+in.Name)
 		})
 	}
-	steer("retry", "Try the event again before which it stopped", func(p projector, _ uint64) { p.Retry() })
-	steer("skip", "Pass over the event before which it stopped", func(p projector, n uint64) { p.Skip(n) })
-	steer("rebuild", "Make its documents again, beside those that answer queries meanwhile", func(p projector, _ uint64) { p.Rebuild() })
+	steer("retry", "Try the event again before which it stopped", func(p projector, _ uint64) error { return p.Retry() })
+	steer("skip", "Pass over the event before which it stopped", func(p projector, n uint64) error { return p.Skip(n) })
+	steer("rebuild", "Make its documents again, beside those that answer queries meanwhile", func(p projector, _ uint64) error { p.Rebuild(); return nil })
 }

@@ -7,6 +7,7 @@ import (
 	"context"
 	"crypto/tls"
 	"errors"
+	"fmt"
 	"log/slog"
 	"net"
 	"net/http"
@@ -33,14 +34,23 @@ type Config struct {
 	Logger    *slog.Logger
 
 	// Token, when it is not empty, must come with every request; see [Server.guard].
+	// Without one, requests for other hosts than this machine are refused.
 	Token string
 
 	// Background runs beside the systems, until ctx ends, and needs no more than them.
 	Background []func(ctx context.Context) error
 
-	// Drain is how long requests under way may take when the server stops; 10 seconds
-	// by default.
+	// Grace is how long requests are still taken when the server is to stop, while
+	// /readyz says already that none should come: so long it takes whoever sends them
+	// here to ask. Zero is no time.
+	Grace time.Duration
+
+	// Drain is how long requests under way may then take; 10 seconds by default.
 	Drain time.Duration
+
+	// BodyTimeout is how long the body of a request may take to come; 30 seconds by
+	// default.
+	BodyTimeout time.Duration
 }
 
 // System is one of the systems that a server runs.
@@ -51,7 +61,8 @@ type System interface {
 	// Register adds what the system answers.
 	Register(s *Server)
 
-	// Run runs what goes on in the background, until ctx ends.
+	// Run runs what goes on in the background, until ctx ends. If it returns before,
+	// the server stops.
 	Run(ctx context.Context) error
 
 	// Close ends the system after the last request: it waits for commands under way.
@@ -69,22 +80,25 @@ type Server struct {
 	systems    []System
 	topics     map[string]TopicFunc
 	projectors []projector
+	relays     []relay
 	histories  []integration.History
 	registry   *prometheus.Registry
 	metrics    *metrics
 	stopping   atomic.Bool
+	readDB     func() error // see WatchReadDB; nil where there is none
 }
 
 // TopicFunc reads the document of a live topic; key is what follows on the kind.
 type TopicFunc func(ctx context.Context, key string) (live.Document, error)
 
-// New returns a server of some systems.
+// New returns a server of some systems. Whoever has made them closes them if it fails.
 func New(config Config, systems ...System) (*Server, error) {
 	s := &Server{Config: config, Mux: http.NewServeMux(), systems: systems, topics: make(map[string]TopicFunc)}
 	s.Logger = cmp.Or(s.Logger, slog.Default())
 	s.Drain = cmp.Or(s.Drain, 10*time.Second)
-	s.API = api.New(s.Mux, s.Version)
-	s.Hub = live.New(s.document, &live.Options{Logger: s.Logger})
+	s.BodyTimeout = cmp.Or(s.BodyTimeout, 30*time.Second)
+	s.API = api.New(s.Mux, s.Version, s.Logger)
+	s.Hub = live.New(s.document, &live.Options{Current: s.current, Logger: s.Logger})
 	s.registry = prometheus.NewRegistry()
 	s.metrics = newMetrics(s)
 	site := web.Options{Status: s.status, OpenAPI: s.API.OpenAPI, Logger: s.Logger}
@@ -93,7 +107,7 @@ func New(config Config, systems ...System) (*Server, error) {
 	}
 	var err error
 	if s.Site, err = web.New(&site); err != nil {
-		return nil, err
+		return nil, errors.Join(err, s.Hub.Close())
 	}
 	for _, system := range systems {
 		system.Register(s)
@@ -109,7 +123,12 @@ func (s *Server) Topic(kind string, document TopicFunc) { s.topics[kind] = docum
 
 // Projector lets operators see and steer a projector, which its system runs.
 func (s *Server) Projector(system string, p *projection.Projector) {
-	s.projectors = append(s.projectors, projector{p, system})
+	s.projectors = append(s.projectors, projector{Projector: p, system: system, lag: &lagMeter{}})
+}
+
+// Relay lets operators see and steer a relay, which its system runs.
+func (s *Server) Relay(r *integration.Relay) {
+	s.relays = append(s.relays, relay{r, &lagMeter{}})
 }
 
 // History lets other services read a stream of integration events.
@@ -119,6 +138,13 @@ func (s *Server) History(h integration.History) { s.histories = append(s.histori
 type projector struct {
 	*projection.Projector
 	system string
+	lag    *lagMeter
+}
+
+// relay is one of a system.
+type relay struct {
+	*integration.Relay
+	lag *lagMeter
 }
 
 func (s *Server) document(ctx context.Context, topic string) (live.Document, error) {
@@ -129,27 +155,43 @@ func (s *Server) document(ctx context.Context, topic string) (live.Document, err
 	return live.Document{}, live.ErrNoTopic
 }
 
+// current waits until the read models have everything that has happened by now.
+func (s *Server) current(ctx context.Context, _ string) error {
+	position, err := s.Store.GetLatestPosition(ctx)
+	for _, p := range s.projectors {
+		if err == nil {
+			err = p.Wait(ctx, position)
+		}
+	}
+	return err
+}
+
 // Run serves on a listener until ctx ends, or a system fails. Then it takes no more
-// requests, lets those under way end, and stops the systems.
+// requests, after a grace, lets those under way end, and stops the systems.
 func (s *Server) Run(ctx context.Context, listener net.Listener, certificates *tls.Config) error {
 	background, stop := context.WithCancelCause(context.WithoutCancel(ctx))
 	defer stop(nil)
 	var running sync.WaitGroup
-	run := func(part func(ctx context.Context) error) {
+	run := func(name string, part func(ctx context.Context) error) {
 		running.Go(func() {
-			if err := part(background); err != nil && background.Err() == nil {
-				stop(err)
+			err := part(background)
+			if background.Err() != nil {
+				return
 			}
+			if err == nil {
+				err = errors.New("it has ended")
+			}
+			stop(fmt.Errorf("%s: %w", name, err))
 		})
 	}
 	for _, system := range s.systems {
-		run(system.Run)
+		run(system.Web().Name, system.Run)
 	}
 	for _, part := range s.Background {
-		run(part)
+		run("in the background", part)
 	}
 	web := &http.Server{
-		Handler:           s.handler(),
+		Handler:           s.handler(listener.Addr()),
 		ReadHeaderTimeout: 10 * time.Second,
 		IdleTimeout:       2 * time.Minute,
 		MaxHeaderBytes:    64 << 10,
@@ -168,12 +210,20 @@ func (s *Server) Run(ctx context.Context, listener net.Listener, certificates *t
 	select {
 	case <-ctx.Done():
 		s.Logger.Info("stopping", "reason", context.Cause(ctx))
+		s.stopping.Store(true)
+		grace := time.NewTimer(s.Grace)
+		defer grace.Stop()
+		select {
+		case <-grace.C:
+		case <-background.Done():
+		case err = <-served:
+		}
 	case <-background.Done():
 		err = context.Cause(background)
 	case err = <-served:
 	}
-
 	s.stopping.Store(true)
+
 	drain, cancel := context.WithTimeout(context.WithoutCancel(ctx), s.Drain)
 	defer cancel()
 	if shutdown := web.Shutdown(drain); shutdown != nil {

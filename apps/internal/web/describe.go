@@ -1,6 +1,7 @@
 package web
 
 import (
+	"cmp"
 	"encoding/json"
 	"fmt"
 	"maps"
@@ -30,10 +31,11 @@ type (
 		Curl                             string
 	}
 	apiResponse struct {
-		Status, About string
-		Body          *apiBody
+		Statuses []apiStatus // several, where errors are told in the same way
+		Body     *apiBody
 	}
-	apiBody struct {
+	apiStatus struct{ Code, About string }
+	apiBody   struct {
 		ContentType string
 		Type        string
 		Fields      []apiField
@@ -46,18 +48,25 @@ type (
 	}
 )
 
-// describe prepares a description for the page. The server is the one of the
-// examples, "http://localhost:8080".
-func describe(api *huma.OpenAPI, server string) apiDescription {
+// describe prepares a description for the page: the operations of the systems, which
+// are tagged with their names, and behind them the others. The server is the one of
+// the examples, "http://localhost:8080".
+func describe(api *huma.OpenAPI, server string, systems []System) apiDescription {
 	d := apiDescription{}
 	if api.Info != nil {
 		d.Title, d.Version, d.About = api.Info.Title, api.Info.Version, api.Info.Description
 	}
-	about := make(map[string]string)
+	title, about := make(map[string]string), make(map[string]string)
 	var order []string
+	for _, system := range systems {
+		title[system.Name], about[system.Name] = system.Title, system.About
+		order = append(order, system.Name)
+	}
 	for _, tag := range api.Tags {
-		about[tag.Name] = tag.Description
-		order = append(order, tag.Name)
+		about[tag.Name] = cmp.Or(tag.Description, about[tag.Name])
+		if !slices.Contains(order, tag.Name) {
+			order = append(order, tag.Name)
+		}
 	}
 	schemas := &schemas{api}
 	groups := make(map[string][]apiOperation)
@@ -87,7 +96,7 @@ func describe(api *huma.OpenAPI, server string) apiDescription {
 	}
 	for _, tag := range order {
 		if len(groups[tag]) > 0 {
-			d.Groups = append(d.Groups, apiGroup{Name: tag, About: about[tag], Operations: groups[tag]})
+			d.Groups = append(d.Groups, apiGroup{Name: cmp.Or(title[tag], capital(tag)), About: about[tag], Operations: groups[tag]})
 		}
 	}
 	return d
@@ -115,6 +124,8 @@ func (s *schemas) operation(method, path, server string, o *huma.Operation, para
 		value := fmt.Sprint(s.example(p.Schema, 0))
 		if p.Example != nil {
 			value = fmt.Sprint(p.Example)
+		} else if value == unknown {
+			value = strings.ToUpper(p.Name) // to be replaced
 		}
 		switch {
 		case p.In == "path":
@@ -142,9 +153,21 @@ func (s *schemas) operation(method, path, server string, o *huma.Operation, para
 	result.Curl = strings.Join(curl, " \\\n  ")
 	for _, status := range slices.Sorted(maps.Keys(o.Responses)) {
 		response := o.Responses[status]
-		result.Responses = append(result.Responses, apiResponse{Status: status, About: response.Description, Body: s.body(response.Content)})
+		result.respond(apiStatus{status, response.Description}, s.body(response.Content))
 	}
 	return result
+}
+
+// respond adds a response: to the one before it, if both are errors of the same kind.
+func (o *apiOperation) respond(status apiStatus, body *apiBody) {
+	if n := len(o.Responses); n > 0 && body != nil {
+		last := &o.Responses[n-1]
+		if last.Body != nil && last.Statuses[0].kind() != "good" && status.kind() != "good" && last.Body.Type == body.Type && body.Type != "object" {
+			last.Statuses = append(last.Statuses, status)
+			return
+		}
+	}
+	o.Responses = append(o.Responses, apiResponse{Statuses: []apiStatus{status}, Body: body})
 }
 
 // ins are the places of parameters, in the order in which they are shown.

@@ -125,7 +125,11 @@ func (s *schemas) fields(prefix string, schema *huma.Schema, above []*huma.Schem
 	return result
 }
 
-// example makes up a value that a schema allows.
+// unknown stands in examples for what only the caller can know.
+const unknown = "…"
+
+// example makes up a value that a schema allows. Where it does not say what one is
+// like, there is [unknown].
 func (s *schemas) example(schema *huma.Schema, depth int) any {
 	if schema != nil && len(schema.Examples) > 0 {
 		return schema.Examples[0]
@@ -161,7 +165,7 @@ func (s *schemas) example(schema *huma.Schema, depth int) any {
 		case "uri", "uri-reference":
 			return "urn:example"
 		}
-		return "text"
+		return unknown
 	case huma.TypeArray:
 		return []any{s.example(schema.Items, depth+1)}
 	case huma.TypeObject:
@@ -173,5 +177,5 @@ func (s *schemas) example(schema *huma.Schema, depth int) any {
 		}
 		return object
 	}
-	return map[string]any{}
+	return unknown
 }

@@ -85,7 +85,6 @@ func (s *Site) static(w http.ResponseWriter, r *http.Request) {
 		s.notFound(w, r)
 		return
 	}
-	secure(w.Header())
 	w.Header().Set("Content-Type", kind)
 	w.Header().Set("ETag", `"`+s.files.hash+`"`)
 	if r.PathValue("hash") == s.files.hash {

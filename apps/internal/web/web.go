@@ -12,12 +12,12 @@ package web
 
 import (
 	"context"
-	"io"
 	"io/fs"
 	"log/slog"
 	"net/http"
 	"strings"
 
+	"github.com/aether-es/aether/apps/internal/api"
 	"github.com/danielgtaylor/huma/v2"
 )
 
@@ -26,7 +26,11 @@ type System struct {
 	Name  string // "rover", as in its URLs and in [Status]
 	Title string // "Rovers"
 	Path  string // "/rover", its first page
+	Home  string // what that page is called in links: "All grids"; the title by default
 	About string // a sentence or two
+
+	// Steps are what somebody who sees the system for the first time may try.
+	Steps []string
 
 	// Static are its files, served below the static files of the site, in a folder of
 	// the system's name; nil if it has none.
@@ -77,23 +81,10 @@ func New(options *Options) (*Site, error) {
 // mux has a method, too: "GET /live".
 func (s *Site) Register(mux *http.ServeMux) {
 	mux.HandleFunc("GET /{$}", s.start)
+	mux.HandleFunc("POST /{$}", s.steer(mux))
 	mux.HandleFunc("GET /api", s.api)
 	mux.HandleFunc("GET /static/{hash}/{path...}", s.static)
 	mux.HandleFunc("GET /", s.notFound)
-}
-
-func (s *Site) start(w http.ResponseWriter, r *http.Request) {
-	var status *Status
-	if s.options.Status != nil {
-		found, err := s.options.Status(r.Context())
-		if err == nil {
-			status = &found
-		} else {
-			s.logger.Warn("web: the start page has no figures", "error", err)
-		}
-	}
-	page := Page{Title: "Start", Path: "/", Scripts: []string{"start.js"}, Styles: []string{"start.css"}}
-	s.Render(w, r, http.StatusOK, page, s.startPage(status))
 }
 
 func (s *Site) api(w http.ResponseWriter, r *http.Request) {
@@ -105,16 +96,14 @@ func (s *Site) api(w http.ResponseWriter, r *http.Request) {
 	if r.TLS != nil {
 		scheme = "https"
 	}
-	page := Page{Title: "API", Path: "/api", Styles: []string{"api.css"}, Wide: true}
-	s.Render(w, r, http.StatusOK, page, apiPage(describe(s.options.OpenAPI(), scheme+"://"+r.Host)))
+	page := Page{Title: "API", Path: "/api", Styles: []string{"api.css"}}
+	s.Render(w, r, http.StatusOK, page, apiPage(describe(s.options.OpenAPI(), scheme+"://"+r.Host, s.options.Systems)))
 }
 
 func (s *Site) notFound(w http.ResponseWriter, r *http.Request) {
 	if strings.HasPrefix(r.URL.Path, "/api/") { // asked by a program
-		w.Header().Set("Content-Type", "application/problem+json")
-		w.WriteHeader(http.StatusNotFound)
-		_, _ = io.WriteString(w, `{"title":"Not Found","status":404,"detail":"there is nothing at this path"}`+"\n")
+		api.Write(w, r, api.NewProblem(http.StatusNotFound, "there is nothing at this path"))
 		return
 	}
-	s.Problem(w, r, huma.Error404NotFound("There is no page at "+r.URL.Path+"."))
+	s.Problem(w, r, api.NewProblem(http.StatusNotFound, "There is no page at "+r.URL.Path+"."))
 }

@@ -87,8 +87,8 @@ func TestPages(t *testing.T) {
 		status int
 		has    []string
 	}{
-		"/":         {200, []string{"Demos", "For &lt;tests&gt;.", "1\u202f234\u202f567", ">42<", "starting", "<desc"}},
-		"/api":      {200, []string{"Make a thing", "/api/things/{box}", "1 to 8 characters", "from 1 to 9", "What it is called.", `/api/things/it&#39;\&#39;&#39;s`, "any error"}},
+		"/":         {200, []string{"Demos", "For &lt;tests&gt;.", "1\u202f234\u202f567", ">42<", "Being made", "<desc"}},
+		"/api":      {200, []string{"Make a thing", "version 1.2.3", "/api/things/{box}", "1 to 8 characters", "from 1 to 9", "What it is called.", `/api/things/it&#39;\&#39;&#39;s`, "any error"}},
 		"/nothing":  {404, []string{"Not found", "/nothing"}},
 		"/api/none": {404, []string{`"status":404`}},
 	} {
@@ -148,10 +148,10 @@ func TestProblem(t *testing.T) {
 		status int
 		has    string
 	}{
-		{"refusal", aether.Refuse("sold-out", "all are <sold>"), 409, "all are &lt;sold&gt;"},
-		{"refusal, not there", aether.Refuse("no-thing", "no such thing"), 404, "no such thing"},
+		{"refusal", aether.Refuse("sold-out", "all are <sold>"), 409, "All are &lt;sold&gt;."},
+		{"refusal, not there", aether.Refuse("no-thing", "no such thing"), 404, "No such thing."},
 		{"conflict", &aether.ConflictError{Latest: 3}, 412, "Somebody else was faster"},
-		{"problem", huma.Error422UnprocessableEntity("wrong field"), 422, "wrong field"},
+		{"problem", huma.Error422UnprocessableEntity("wrong field"), 422, "Wrong field."},
 		{"anything", errors.New("secret"), 500, "Something went wrong"},
 		{"problem of the server", huma.Error500InternalServerError("secret"), 500, "Something went wrong"},
 	} {

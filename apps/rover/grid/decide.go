@@ -83,9 +83,7 @@ func create(g *Grid, c Create) ([]Event, error) {
 		return nil, aether.Refuse(BadObstacle, "a grid has at most %d obstacles; these are %d", MaxObstacles, len(c.Obstacles))
 	}
 	size := Grid{Width: c.Width, Height: c.Height}
-	obstacles := slices.Clone(c.Obstacles)
-	slices.SortFunc(obstacles, func(a, b Point) int { return cmp.Or(cmp.Compare(a.Y, b.Y), cmp.Compare(a.X, b.X)) })
-	obstacles = slices.Compact(obstacles)
+	obstacles := inOrder(c.Obstacles)
 	for _, p := range obstacles {
 		if !size.Has(p) {
 			return nil, aether.Refuse(BadObstacle, "the obstacle at %d,%d is outside of the grid", p.X, p.Y)
@@ -94,9 +92,16 @@ func create(g *Grid, c Create) ([]Event, error) {
 	return []Event{GridCreated{c.Width, c.Height, obstacles}}, nil
 }
 
+// inOrder returns fields in the order of their rows and columns, each once.
+func inOrder(points []Point) []Point {
+	points = slices.Clone(points)
+	slices.SortFunc(points, func(a, b Point) int { return cmp.Or(cmp.Compare(a.Y, b.Y), cmp.Compare(a.X, b.X)) })
+	return slices.Compact(points)
+}
+
 func land(g *Grid, c Land) ([]Event, error) {
 	if !ValidName(c.Rover) {
-		return nil, aether.Refuse(BadRover, "a rover's ID has 1 to %d bytes of printable text without slashes", MaxName)
+		return nil, aether.Refuse(BadRover, "a rover's ID "+NameRule)
 	}
 	if _, ok := g.Rovers[c.Rover]; ok {
 		return nil, aether.Refuse(RoverExists, "%s has landed already", c.Rover)
@@ -117,11 +122,17 @@ func land(g *Grid, c Land) ([]Event, error) {
 	}
 }
 
-// ValidName says whether a rover, or a grid, may be called so.
+// ValidName says whether a rover, or a grid, may be called so: 1 to [MaxName] bytes of
+// letters, marks, digits, punctuation, symbols and spaces. It is part of an address, so
+// it has no slash and is not "." or "..", and people read it, so it has nothing that
+// cannot be seen: no control characters, and none that change how text runs.
 func ValidName(name string) bool {
-	return name != "" && len(name) <= MaxName && utf8.ValidString(name) &&
+	return name != "" && name != "." && name != ".." && len(name) <= MaxName && utf8.ValidString(name) &&
 		!strings.ContainsFunc(name, func(r rune) bool { return r == '/' || !unicode.IsPrint(r) })
 }
+
+// NameRule says it to people.
+const NameRule = `has 1 to 64 bytes of printable text without slashes, and is not "." or ".."`
 
 func move(g *Grid, c Move) ([]Event, error) {
 	rover, ok := g.Rovers[c.Rover]

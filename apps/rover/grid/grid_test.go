@@ -1,6 +1,7 @@
 package grid_test
 
 import (
+	"fmt"
 	"strings"
 	"testing"
 
@@ -51,8 +52,15 @@ func TestLand(t *testing.T) {
 	on.When(grid.Land{Rover: "cid", Point: at(5, 0), Heading: grid.East}).ThenRefused(grid.Outside)
 	on.When(grid.Land{Rover: "cid", Point: at(0, -1), Heading: grid.East}).ThenRefused(grid.Outside)
 	on.When(grid.Land{Rover: "cid", Point: at(1, 1), Heading: "up"}).ThenRefused(grid.BadHeading)
-	for _, name := range []string{"", "a/b", "a\nb", "\xff", strings.Repeat("x", grid.MaxName+1)} {
+	for _, name := range []string{"", ".", "..", "a/b", "a\nb", "\xff", "mars\u202e", "a\u200fb", "a\u200bb", strings.Repeat("x", grid.MaxName+1)} {
 		on.When(grid.Land{Rover: name, Point: at(1, 1), Heading: grid.East}).ThenRefused(grid.BadRover)
+	}
+	for _, name := range []string{"...", "cid 2", "Ärmel", "火星", "x.y", strings.Repeat("x", grid.MaxName)} {
+		on.When(grid.Land{Rover: name, Point: at(1, 1), Heading: grid.East}).
+			Then(grid.RoverLanded{Rover: name, Point: at(1, 1), Heading: grid.East})
+	}
+	if !strings.Contains(grid.NameRule, fmt.Sprintf("1 to %d bytes", grid.MaxName)) {
+		t.Errorf("the rule is %s", grid.NameRule)
 	}
 	aethertest.Given(t, decider()).When(grid.Land{Rover: "cid", Heading: grid.East}).ThenRefused(grid.NoGrid)
 }

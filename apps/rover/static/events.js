@@ -81,7 +81,7 @@ export class Events {
     const link = item.querySelector("a");
     link.href = `?version=${event.version}`;
     link.lastChild.textContent = event.version;
-    item.querySelector(".event-words").textContent = words(event);
+    item.querySelector(".event-words").textContent = `${words(event)}.`;
     showTime(item.querySelector("time"), event.time);
     return item;
   }

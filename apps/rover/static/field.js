@@ -1,6 +1,8 @@
 // The drawing of a grid: rovers and their trails. What does not move the server has
 // drawn; the geometry is that of pages_draw.go.
 
+import { placeNames } from "./names.js";
+import { fillRulers } from "./rulers.js";
 import { picture, standing } from "./words.js";
 
 const side = 20;
@@ -14,43 +16,118 @@ const svg = (name, attributes) => {
   return element;
 };
 
-const label = (id) => {
-  const runes = Array.from(id);
-  return runes.length > 10 ? `${runes.slice(0, 9).join("")}…` : id;
-};
-
 /** Field draws a grid into an SVG. */
 export class Field {
   #svg;
+  #container;
   #rovers;
   #trails;
   #still = matchMedia("(prefers-reduced-motion: reduce)");
   #height = 0;
-  #width = 0;
   #marks = new Map(); // by rover: {group, arrow, trail, title, steps, at, busy}
   #scheduled = false;
+  #naming = false;
   #grid = null;
 
-  constructor(element) {
+  /** The container is what scrolls when the drawing is larger. */
+  constructor(element, container) {
     this.#svg = element;
+    this.#container = container;
     this.#rovers = element.querySelector("[data-rovers]");
     this.#trails = element.querySelector("[data-trails]");
-    this.#fit();
-    new ResizeObserver(() => this.#fit()).observe(element);
+    this.#measure();
+    new ResizeObserver(() => this.#measure()).observe(element);
   }
 
-  /** Text keeps its size on the screen however large the drawing is. */
-  #fit() {
+  /** Text and rovers keep a size on the screen that can be seen, however small the drawing is. */
+  #measure() {
     const width = this.#svg.getBoundingClientRect().width;
-    if (width > 0) this.#svg.style.setProperty("--unit", this.#svg.viewBox.baseVal.width / width);
+    if (width === 0) return;
+    this.#svg.style.setProperty("--unit", this.#svg.viewBox.baseVal.width / width);
     this.#svg.classList.add("measured");
+    fillRulers(this.#svg.parentElement, width / (this.#svg.viewBox.baseVal.width / side));
+    placeNames(this.#svg);
+  }
+
+  /** Rename finds places for the names before the next picture. */
+  #rename() {
+    if (this.#naming) return;
+    this.#naming = true;
+    requestAnimationFrame(() => {
+      this.#naming = false;
+      placeNames(this.#svg);
+    });
+  }
+
+  /** Cell is how many pixels wide a field is. */
+  get cell() {
+    return (this.#svg.getBoundingClientRect().width * side) / this.#svg.viewBox.baseVal.width;
+  }
+
+  /** Zoom makes the drawing larger; what is in the middle of its window stays there. */
+  zoom(factor) {
+    const { x, y } = this.#middle();
+    this.#resize(this.cell * factor, x, y);
+  }
+
+  /** Near makes a field so many pixels wide, and brings a point of the screen to the middle. */
+  near(x, y, cell) {
+    this.#resize(cell, x, y);
+  }
+
+  /** Fit shows all of the grid. */
+  fit() {
+    const { left, right, top, bottom } = this.#frame();
+    const spare = 14; // so that no scrollbar comes
+    const most = parseFloat(getComputedStyle(this.#container).maxHeight) - (this.#container.clientHeight - (bottom - top));
+    const columns = this.#svg.viewBox.baseVal.width / side;
+    const rows = this.#svg.viewBox.baseVal.height / side;
+    this.#resize(Math.min(64, (right - left - spare) / columns, (most - 28 - spare) / rows), left, bottom);
+  }
+
+  /** Find brings a rover to the middle, in fields that can be told apart. */
+  find(id) {
+    const at = this.#marks.get(id)?.at;
+    if (!at) return;
+    const drawing = this.#svg.getBoundingClientRect();
+    const pixels = drawing.width / this.#svg.viewBox.baseVal.width;
+    this.#resize(this.cell < 18 ? 28 : this.cell, drawing.left + at.x * pixels, drawing.top + at.y * pixels);
+  }
+
+  /** Frame is the part of the window that is not behind a ruler, on the screen. */
+  #frame() {
+    const { left, top, right, bottom } = this.#container.getBoundingClientRect();
+    return {
+      left: left + this.#container.querySelector("[data-rows]").clientWidth,
+      top,
+      right,
+      bottom: bottom - this.#container.querySelector("[data-columns]").clientHeight,
+    };
+  }
+
+  #middle() {
+    const { left, top, right, bottom } = this.#frame();
+    return { x: (left + right) / 2, y: (top + bottom) / 2 };
+  }
+
+  /** Resize makes a field so many pixels wide; what was at a point of the screen comes to the middle of the window. */
+  #resize(cell, x, y) {
+    const before = this.#svg.getBoundingClientRect();
+    const view = this.#svg.viewBox.baseVal;
+    const width = Math.min(60000, Math.max(Math.min(200, before.width), (cell * view.width) / side, 20));
+    this.#svg.parentElement.classList.add("zoomed");
+    this.#svg.style.width = `${width}px`;
+    const after = this.#svg.getBoundingClientRect();
+    const scale = after.width / before.width;
+    const middle = this.#middle();
+    this.#container.scrollLeft += after.left + (x - before.left) * scale - middle.x;
+    this.#container.scrollTop += after.top + (y - before.top) * scale - middle.y;
   }
 
   /** Show draws a grid at once, without movement. */
   show(grid) {
     this.#grid = grid;
     this.#height = grid.height;
-    this.#width = grid.width;
     const ids = new Set(grid.rovers.map((r) => r.id));
     for (const element of [...this.#rovers.children]) if (!ids.has(element.dataset.rover)) element.remove();
     for (const [id, mark] of this.#marks) {
@@ -65,6 +142,7 @@ export class Field {
       mark.running?.cancel();
       this.#place(mark, this.#pose(rover, mark.at));
     }
+    this.#rename();
     this.#describe();
   }
 
@@ -85,6 +163,7 @@ export class Field {
       mark.steps.push(pose);
       if (!mark.busy) this.#run(mark);
     }
+    this.#rename();
     if (!this.#scheduled) {
       this.#scheduled = true;
       setTimeout(() => {
@@ -97,20 +176,23 @@ export class Field {
   /** Select marks the rover that is driven. */
   select(id) {
     for (const element of this.#rovers.children) element.classList.toggle("selected", element.dataset.rover === id);
+    this.#rename();
   }
 
-  /** Reveal scrolls to a rover if it is out of sight. */
-  reveal(id, container) {
+  /** Reveal scrolls to a rover if it is out of sight; where there is none, to 0,0. */
+  reveal(id) {
     const mark = this.#marks.get(id);
-    if (!mark) return;
-    const rover = mark.group.getBoundingClientRect();
-    const frame = container.getBoundingClientRect();
-    if (rover.left < frame.left || rover.right > frame.right) {
-      container.scrollLeft += rover.left + rover.width / 2 - frame.left - frame.width / 2;
+    if (!mark) {
+      if (this.#marks.size > 0) return;
+      this.#container.scrollTop = this.#container.scrollHeight;
+      this.#container.scrollLeft = 0;
+      return;
     }
-    if (rover.top < frame.top || rover.bottom > frame.bottom) {
-      container.scrollTop += rover.top + rover.height / 2 - frame.top - frame.height / 2;
-    }
+    const rover = mark.group.querySelector(".body").getBoundingClientRect();
+    const frame = this.#frame();
+    const middle = this.#middle();
+    if (rover.left < frame.left || rover.right > frame.right) this.#container.scrollLeft += rover.left + rover.width / 2 - middle.x;
+    if (rover.top < frame.top || rover.bottom > frame.bottom) this.#container.scrollTop += rover.top + rover.height / 2 - middle.y;
   }
 
   /** At returns the field below a mouse or a finger, null beside the grid. */
@@ -148,7 +230,7 @@ export class Field {
     const center = (p) => [p.x * side + side / 2, (this.#height - 1 - p.y) * side + side / 2];
     const [x, y] = center(rover);
     const points = rover.path.map((p) => center(p).join()).join(" ");
-    return { x, y, angle, points, blocked: Boolean(rover.blocked), west: rover.x < 2, east: rover.x >= this.#width - 2 };
+    return { x, y, angle, points, blocked: Boolean(rover.blocked) };
   }
 
   #mark(rover) {
@@ -159,9 +241,11 @@ export class Field {
     const group = svg("g", { class: `rover ${color}`, "data-rover": rover.id });
     const title = svg("title", {});
     const arrow = svg("path", { class: "arrow", d: "M0-8 6.5 6.5 0 3.2-6.5 6.5Z" });
-    const name = svg("text", { class: "name", y: -10 });
-    name.textContent = label(rover.id);
-    group.append(title, svg("circle", { class: "halo", r: 9.5 }), arrow, name);
+    const body = svg("g", { class: "body" });
+    body.append(svg("circle", { class: "halo", r: 9.5 }), arrow);
+    const name = svg("text", { class: "name" });
+    name.textContent = rover.id;
+    group.append(title, body, name);
     const trail = svg("polyline", { class: `trail ${color}` });
     this.#rovers.append(group);
     this.#trails.append(trail);
@@ -176,8 +260,6 @@ export class Field {
     mark.arrow.setAttribute("transform", `rotate(${pose.angle})`);
     mark.trail.setAttribute("points", pose.points);
     mark.group.classList.toggle("blocked", pose.blocked);
-    mark.group.classList.toggle("at-west", pose.west);
-    mark.group.classList.toggle("at-east", pose.east && !pose.west);
     mark.at = pose;
   }
 

@@ -3,13 +3,13 @@
 
 import { get, post } from "../call.js";
 import { connect } from "../live.js";
-import { tell } from "../notice.js";
+import { sentence, tell } from "../notice.js";
 import { localize, show as showTime } from "../time.js";
 import { Driver } from "./driver.js";
 import { Events } from "./events.js";
 import { Field } from "./field.js";
 import { apply } from "./model.js";
-import { count, standing, summary } from "./words.js";
+import { noRover, size, standing, summary } from "./words.js";
 
 const page = document.querySelector("[data-page]");
 const part = (name) => page.querySelector(`[data-${name}]`);
@@ -19,7 +19,7 @@ const topic = `grid/${id}`;
 const scene = part("window");
 const rovers = page.querySelector("#in-rover");
 const slider = page.querySelector("#version");
-const field = new Field(part("field"));
+const field = new Field(part("field"), scene);
 const said = part("said");
 const driveForm = part("drive");
 const landForm = part("land");
@@ -28,6 +28,9 @@ let now = null;
 let past = null;
 let loading = null; // what is to come of the past
 let pause = null; // between a move of the slider and the journey
+
+const wanted = Number(new URLSearchParams(location.search).get("version"));
+let arriving = wanted > 0; // the page shows what the server has drawn, of a version asked for
 
 // What is said
 
@@ -40,17 +43,19 @@ function say(text, kind = "") {
 
 const events = new Events(part("events"), part("event"), part("older"), path, travel);
 const live = connect();
-const wanted = Number(new URLSearchParams(location.search).get("version"));
 
 live.subscribe(topic, {
   document(grid) {
     const first = now === null;
     now = grid;
     events.complete(grid.version);
-    if (first && wanted > 0 && wanted < grid.version) travel(wanted);
-    if (!past) field.show(grid);
+    if (first && arriving) {
+      travel(wanted).then(() => field.reveal(rovers.value));
+      return;
+    }
+    if (!past && !arriving) field.show(grid);
     refresh();
-    if (first) field.reveal(rovers.value, scene);
+    if (first) field.reveal(rovers.value);
   },
   change(event) {
     if (!now) return;
@@ -62,7 +67,7 @@ live.subscribe(topic, {
     }
     events.add(event);
     others.heard(event);
-    if (!past && event.data.rover) field.move(now, event.data.rover);
+    if (!past && !arriving && event.data.rover) field.move(now, event.data.rover);
     refreshSoon();
   },
   error() {
@@ -83,6 +88,7 @@ function refreshSoon() {
 
 /** Refresh brings everything beside the drawing up to date. */
 function refresh() {
+  if (arriving || !now) return;
   const shown = past ?? now;
   slider.max = now.version;
   if (!loading && !pause) slider.value = shown.version; // unless somebody moves it
@@ -93,23 +99,21 @@ function refresh() {
   page.classList.toggle("in-past", past !== null);
   page.querySelector("[data-travel] [data-by='-1']").setAttribute("aria-disabled", String(shown.version <= 1));
   page.querySelector("[data-travel] [data-by='1']").setAttribute("aria-disabled", String(past === null));
-  part("now").classList.toggle("is-now", past === null);
+  part("now").classList.toggle("main", past !== null);
+  part("now").setAttribute("aria-disabled", String(past === null));
   const note = part("past");
-  const text = past ? `This is the past: version ${past.version}. The grid goes on meanwhile.` : "";
+  const text = past ? `This is the past: version ${past.version}.` : "";
   if (note.textContent.trim() !== text) note.textContent = text;
   events.mark(past?.version);
 
-  document.querySelector("[data-size]").textContent = [
-    `${now.width} by ${now.height} fields`,
-    count(now.obstacles.length, "obstacle"),
-    count(now.rovers.length, "rover"),
-  ].join(", ");
+  const shownSize = size(shown, shown.obstacles.length, shown.rovers.length);
+  document.querySelector("[data-size]").textContent = past ? `At version ${past.version}: ${shownSize}` : shownSize;
   const known = new Set(Array.from(rovers.options, (o) => o.value));
   for (const rover of now.rovers) if (!known.has(rover.id)) rovers.add(new Option(rover.id, rover.id));
-  part("with-rovers").hidden = now.rovers.length === 0;
-  part("without-rovers").hidden = now.rovers.length > 0;
+  part("driving").disabled = past !== null || now.rovers.length === 0;
+  part("landing").disabled = past !== null;
   const rover = shown.rovers.find((r) => r.id === rovers.value);
-  part("standing").textContent = rover ? standing(rover) : "";
+  part("standing").textContent = rover ? sentence(standing(rover)) : now.rovers.length > 0 ? "It has not landed yet." : noRover;
   field.select(rovers.value);
 }
 
@@ -153,13 +157,16 @@ const driver = new Driver(
 );
 
 function drive(moves) {
+  if (past || arriving) {
+    others.place.textContent = "The past cannot be changed. Go back to now to drive.";
+    return;
+  }
   if (!rovers.value) {
     say("No rover has landed yet.", "warn");
     return;
   }
-  present();
   driver.drive(rovers.value, moves);
-  field.reveal(rovers.value, scene);
+  field.reveal(rovers.value);
 }
 
 driveForm.addEventListener("submit", (event) => {
@@ -178,26 +185,48 @@ driveForm.addEventListener("submit", (event) => {
   input.select();
 });
 
+const views = {
+  "+": () => field.zoom(1.3),
+  "=": () => field.zoom(1.3),
+  "-": () => field.zoom(1 / 1.3),
+  0: () => field.fit(),
+  r: find,
+  R: find,
+};
 const keys = { ArrowUp: "F", ArrowDown: "B", ArrowLeft: "L", ArrowRight: "R" };
 
 scene.addEventListener("keydown", (event) => {
+  if (event.ctrlKey || event.metaKey || event.altKey) return;
+  const view = views[event.key];
+  if (view) {
+    event.preventDefault();
+    view();
+    return;
+  }
   const move = keys[event.key];
-  if (!move || event.ctrlKey || event.metaKey || event.altKey || event.shiftKey) return;
+  if (!move || event.shiftKey) return;
   event.preventDefault();
   if (!event.repeat || driver.idle) drive(move);
 });
 
 rovers.addEventListener("change", () => {
   refresh();
-  field.reveal(rovers.value, scene);
+  field.reveal(rovers.value);
 });
 
 // Landing
+
+const fingertip = 24; // pixels
 
 scene.addEventListener("click", (event) => {
   const shown = past ?? now;
   const at = shown && field.at(event);
   if (!at) return;
+  if (event.pointerType === "touch" && field.cell < fingertip) {
+    field.near(event.clientX, event.clientY, 1.6 * fingertip);
+    say("Closer now: tap the cell again.");
+    return;
+  }
   const rover = shown.rovers.find((r) => r.x === at.x && r.y === at.y);
   if (rover) {
     rovers.value = rover.id;
@@ -205,6 +234,7 @@ scene.addEventListener("click", (event) => {
     say(`${rover.id} is chosen, ${standing(rover)}.`);
     return;
   }
+  if (past) return;
   if (shown.obstacles.some((o) => o.x === at.x && o.y === at.y)) {
     say(`There is an obstacle at ${at.x},${at.y}.`, "warn");
     return;
@@ -212,7 +242,7 @@ scene.addEventListener("click", (event) => {
   landForm.elements.x.value = at.x;
   landForm.elements.y.value = at.y;
   field.target(at);
-  say(`${at.x},${at.y} is free: the form to land has it.`);
+  say(`${at.x},${at.y} is free. The form to land a rover has it now.`);
 });
 
 landForm.addEventListener("submit", async (event) => {
@@ -266,24 +296,29 @@ async function travel(version) {
     past = grid;
     field.show(grid);
     loading = null;
+    arriving = false;
     remember(`?version=${version}`);
+    refresh();
   } catch (error) {
     if (loading !== mine) return;
     loading = null;
-    say(error.message, "bad");
+    say(sentence(error.message), "bad");
+    if (arriving) present();
+    else refresh();
   }
-  refresh();
 }
 
 /** Present goes back to now. */
 function present() {
+  if (!now) return;
   loading?.abort();
   loading = null;
-  if (!past) {
+  if (!past && !arriving) {
     refresh();
     return;
   }
   past = null;
+  arriving = false;
   field.show(now);
   remember("");
   refresh();
@@ -313,24 +348,38 @@ for (const link of page.querySelectorAll("[data-travel] [data-by]")) {
     if (version >= 1) travel(version);
   });
 }
-part("now").addEventListener("click", (event) => {
-  if (!now) return;
-  event.preventDefault();
-  present();
-});
+for (const link of page.querySelectorAll("[data-now], [data-to-now]")) {
+  link.addEventListener("click", (event) => {
+    if (!now) return;
+    event.preventDefault();
+    const gone = link.hasAttribute("data-to-now"); // with the past: the focus needs another place
+    present();
+    if (gone) scene.focus({ preventScroll: true });
+  });
+}
 
-// Size
+// View
 
 const zoom = part("zoom");
 zoom.hidden = false;
 zoom.addEventListener("click", (event) => {
   const by = Number(event.target.dataset?.by);
-  if (!by) return;
-  const drawing = part("field");
-  const width = drawing.getBoundingClientRect().width * 1.3 ** by;
-  drawing.classList.add("zoomed");
-  drawing.style.width = `${Math.min(20000, Math.max(200, width))}px`;
+  if (by) field.zoom(1.3 ** by);
 });
+zoom.querySelector("[data-fit]").addEventListener("click", () => field.fit());
+zoom.querySelector("[data-find]").addEventListener("click", find);
+
+/** Find brings the rover that is driven to the middle, as large as can be seen. */
+function find() {
+  const rover = (past ?? now)?.rovers.find((r) => r.id === rovers.value);
+  if (!rover) {
+    field.reveal("");
+    say(noRover, "warn");
+    return;
+  }
+  field.find(rover.id);
+  say(`${rover.id} is ${standing(rover)}.`);
+}
 
 part("script-only").hidden = false;
 part("show").hidden = true;

@@ -4,7 +4,7 @@ import { post } from "../call.js";
 import { connect } from "../live.js";
 import { tell } from "../notice.js";
 import { localize, show as showTime } from "../time.js";
-import { count } from "./words.js";
+import { gridName, size } from "./words.js";
 
 const section = document.querySelector("section.grids");
 const cards = section.querySelector("[data-cards]");
@@ -20,13 +20,11 @@ const text = (element, words) => {
 function fill(card, grid) {
   const link = card.querySelector("a");
   card.dataset.grid = grid.id;
-  text(link, grid.id);
+  text(link, gridName(grid.id));
+  link.title = grid.id;
   link.href = `/rover/${encodeURIComponent(grid.id)}`;
-  text(
-    card.querySelector("[data-size]"),
-    `${grid.width} by ${grid.height} fields, ${count(grid.obstacles, "obstacle")}, ${count(grid.rovers, "rover")}`,
-  );
-  text(card.querySelector("[data-version]"), `version ${grid.version}`);
+  text(card.querySelector("[data-size]"), size(grid, grid.obstacles, grid.rovers));
+  text(card.querySelector("[data-version]"), `Version ${grid.version}`);
   showTime(card.querySelector("time"), grid.updated);
 }
 
@@ -65,7 +63,7 @@ function points(input) {
     .filter(Boolean)
     .map((word) => {
       const match = /^([+-]?\d+),([+-]?\d+)[;,]*$/.exec(word);
-      if (!match) throw new Error(`“${word}” is not a field; fields are like 3,4 with spaces between them.`);
+      if (!match) throw new Error(`“${word}” is not a cell; cells are like 3,4 with spaces between them.`);
       return { x: Number(match[1]), y: Number(match[2]) };
     });
 }

@@ -8,6 +8,16 @@ export function count(n, what) {
   return n === 1 ? `1 ${what}` : `${n} ${what}s`;
 }
 
+/** GridName is what people call a grid: the server gives IDs to those without a name. */
+export function gridName(id) {
+  return /^[0-9a-f]{8}(-[0-9a-f]{4}){3}-[0-9a-f]{12}$/.test(id) ? `Unnamed grid ${id.slice(-6)}` : id;
+}
+
+/** Size says how large a grid is, and how much is on it. */
+export function size({ width, height }, obstacles, rovers) {
+  return `${width} by ${height} cells, ${count(obstacles, "obstacle")}, ${count(rovers, "rover")}`;
+}
+
 function obstacle(at) {
   if (at.by === "edge") return "the edge of the grid";
   return at.by === "rover" ? `${at.other} at ${at.x},${at.y}` : `an obstacle at ${at.x},${at.y}`;
@@ -17,7 +27,7 @@ function obstacle(at) {
 export function words({ type, data }) {
   switch (type) {
     case "GridCreated":
-      return `The grid was made: ${data.width} by ${data.height} fields, ${count(data.obstacles.length, "obstacle")}`;
+      return `The grid was made: ${data.width} by ${data.height} cells, ${count(data.obstacles.length, "obstacle")}`;
     case "RoverLanded":
       return `${data.rover} landed at ${data.x},${data.y}, facing ${headings[data.heading]}`;
     case "RoverMovedForward":
@@ -43,6 +53,9 @@ export function summary(events) {
   return `${last.data.rover} made ${count(moves, "move")}. In the end: ${words(last)}.`;
 }
 
+/** What stands where a rover's place would be said. */
+export const noRover = "No rover has landed yet. Land one below.";
+
 /** Standing says where a rover is. */
 export function standing(rover) {
   const text = `at ${rover.x},${rover.y}, facing ${headings[rover.heading]}`;
@@ -54,5 +67,5 @@ export function picture(grid) {
   const rovers = grid.rovers.slice(0, 20).map((r) => `${r.id} ${standing(r)}`);
   if (grid.rovers.length > 20) rovers.push(`and ${grid.rovers.length - 20} more`);
   const obstacles = count(grid.obstacles.length, "obstacle");
-  return `${grid.width} by ${grid.height} fields, north is up, with ${obstacles}. Rovers: ${rovers.join("; ") || "none"}.`;
+  return `${grid.width} by ${grid.height} cells, north is up, with ${obstacles}. Rovers: ${rovers.join("; ") || "none"}.`;
 }

@@ -5,7 +5,7 @@ import { readFileSync } from "node:fs";
 import { test } from "node:test";
 import { Driver } from "../static/driver.js";
 import { apply } from "../static/model.js";
-import { picture, standing, summary, words } from "../static/words.js";
+import { gridName, picture, standing, summary, words } from "../static/words.js";
 
 const examples = JSON.parse(readFileSync(new URL("words.json", import.meta.url)));
 
@@ -29,8 +29,13 @@ test("standing and picture", () => {
   const blocked = { ...rover, blocked: { x: 2, y: 2, by: "obstacle", left: "F" } };
   assert.equal(standing(blocked), "at 1,2, facing east, stopped by an obstacle at 2,2");
   const grid = { width: 3, height: 4, obstacles: [], rovers: [] };
-  assert.equal(picture(grid), "3 by 4 fields, north is up, with no obstacles. Rovers: none.");
-  assert.equal(picture({ ...grid, rovers: [rover] }), "3 by 4 fields, north is up, with no obstacles. Rovers: ann at 1,2, facing east.");
+  assert.equal(picture(grid), "3 by 4 cells, north is up, with no obstacles. Rovers: none.");
+  assert.equal(picture({ ...grid, rovers: [rover] }), "3 by 4 cells, north is up, with no obstacles. Rovers: ann at 1,2, facing east.");
+});
+
+test("names of grids", () => {
+  for (const id of ["mars", "dmemk4lhliphkxyscw3i2igh", "0199a3c2-7c1e-7abc-8def-0123456789ab7"]) assert.equal(gridName(id), id);
+  assert.equal(gridName("0199a3c2-7c1e-7abc-8def-0123456789ab"), "Unnamed grid 6789ab");
 });
 
 test("an event that the grid has changes nothing, and a gap is an error", () => {

@@ -36,6 +36,9 @@ type Options struct {
 
 	// Notify is called at the failure, and before WaitForSpace.
 	Notify func()
+
+	// Damaged is called once, with the first damage that was noted.
+	Damaged func(error)
 }
 
 // FS is safe for concurrent use.
@@ -60,6 +63,9 @@ func New(fsys vfs.FS, options *Options) *FS {
 	if p.options.Notify == nil {
 		p.options.Notify = func() {}
 	}
+	if p.options.Damaged == nil {
+		p.options.Damaged = func(error) {}
+	}
 	return p
 }
 
@@ -73,7 +79,11 @@ func (p *FS) Patient() bool { return p.patient.Load() }
 func (p *FS) Waiting() bool { return p.waiting.Load() }
 
 // NoteDamage remembers that Pebble has come upon damage. The first one counts.
-func (p *FS) NoteDamage(err error) { p.damage.CompareAndSwap(nil, &err) }
+func (p *FS) NoteDamage(err error) {
+	if p.damage.CompareAndSwap(nil, &err) {
+		p.options.Damaged(err)
+	}
+}
 
 // Damage returns what was noted.
 func (p *FS) Damage() error {
@@ -90,8 +100,8 @@ func (p *FS) Err() error {
 	return p.cause
 }
 
-// fail notes a failure.
-func (p *FS) fail(err error) {
+// Fail notes a failure that others have come upon. The first one counts.
+func (p *FS) Fail(err error) {
 	p.mu.Lock()
 	first := p.cause == nil
 	if first {
@@ -109,15 +119,16 @@ func IsDiskFull(err error) bool {
 	return errors.Is(err, syscall.ENOSPC) || errors.Is(err, syscall.EDQUOT)
 }
 
-// attempt writes, or changes the files in another way.
+// attempt writes, or changes the files in another way. That the place to write to does
+// not exist is a failure as any other: the folder is gone.
 func (p *FS) attempt(write func() error) error {
 	for p.Err() == nil {
 		err := write()
-		if err == nil || errors.Is(err, fs.ErrNotExist) || errors.Is(err, fs.ErrExist) {
+		if err == nil || errors.Is(err, fs.ErrExist) {
 			return err
 		}
 		if !IsDiskFull(err) || !p.Patient() || !p.wait() {
-			p.fail(err)
+			p.Fail(err)
 		}
 	}
 	select {}
@@ -131,7 +142,7 @@ func (p *FS) attemptSync(sync func() error) error {
 		if err == nil {
 			return nil
 		}
-		p.fail(err)
+		p.Fail(err)
 	}
 	select {}
 }
@@ -215,8 +226,20 @@ func (p *FS) Link(from, to string) (err error) {
 	return err
 }
 
+// Remove may find that there is nothing to remove.
 func (p *FS) Remove(name string) error {
-	return p.attempt(func() error { return p.FS.Remove(name) })
+	gone := false
+	err := p.attempt(func() error {
+		err := p.FS.Remove(name)
+		if gone = errors.Is(err, fs.ErrNotExist); gone {
+			return nil
+		}
+		return err
+	})
+	if gone {
+		return &fs.PathError{Op: "remove", Path: name, Err: fs.ErrNotExist}
+	}
+	return err
 }
 
 func (p *FS) RemoveAll(name string) error {

@@ -110,7 +110,8 @@ func TestWrite(t *testing.T) {
 
 // Without a way to wait there is no patience, and what Pebble panics with is an error.
 func TestGuard(t *testing.T) {
-	p := New(newFailing(syscall.ENOSPC), nil)
+	var told []error
+	p := New(newFailing(syscall.ENOSPC), &Options{Damaged: func(err error) { told = append(told, err) }})
 	p.BePatient()
 	if p.Patient() {
 		t.Error("it is patient for nothing")
@@ -123,7 +124,7 @@ func TestGuard(t *testing.T) {
 	}
 	p.NoteDamage(errBroken)
 	p.NoteDamage(io.EOF)
-	if p.Damage() != errBroken {
-		t.Errorf("the damage is %v, want the first", p.Damage())
+	if p.Damage() != errBroken || len(told) != 1 || told[0] != errBroken {
+		t.Errorf("the damage is %v, and it told of %v; want the first", p.Damage(), told)
 	}
 }

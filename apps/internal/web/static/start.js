@@ -1,57 +1,56 @@
-// Keeps the figures of the start page up to date.
+// Keeps the start page up to date.
 
-const states = {
-  live: ["good", "up to date"],
-  stopped: ["bad", "stopped"],
-  "catching up": ["warn", "catching up"],
-  starting: ["warn", "starting"],
-};
+import { anew, key, watch } from "./status.js";
 
 const every = 2000; // milliseconds
 
 const figure = (n) => String(n).replace(/\B(?=(\d{3})+$)/g, "\u202f");
 
-function show(status) {
-  const set = (name, text) => {
-    const place = document.querySelector(`[data-figure="${name}"]`);
-    if (place && place.textContent.trim() !== text) place.textContent = text;
-  };
-  set("position", figure(status.position));
-  set("clients", figure(status.live.clients));
-  set("namespace", status.namespace);
+const connection = document.querySelector("[data-connection]");
+
+function connected(state, text) {
+  if (!connection || connection.dataset.connection === state) return;
+  connection.dataset.connection = state;
+  connection.textContent = text;
+}
+
+const set = (place, text) => {
+  if (place && place.textContent.trim() !== text) place.textContent = text;
+};
+
+/** Show brings the figures up to date, and the card of a system when there is something else to be told of it. */
+async function show(status) {
+  set(document.querySelector(`[data-figure="position"]`), figure(status.position));
+  set(document.querySelector(`[data-figure="clients"]`), figure(status.live.clients));
+  const others = [];
   for (const system of status.systems) {
-    const foot = document.querySelector(`[data-system="${CSS.escape(system.name)}"] .card-foot`);
-    if (!foot) continue;
-    const [kind, text] = states[system.projection.state] ?? states.starting;
-    const badge = document.createElement("span");
-    badge.className = `badge ${kind}`;
-    badge.textContent = text;
-    const reached = document.createElement("span");
-    reached.className = "quiet";
-    reached.textContent = `read up to position ${figure(system.projection.cursor.position)}`;
-    foot.replaceChildren(badge, reached);
+    const card = document.querySelector(`[data-system="${CSS.escape(system.name)}"]`);
+    if (!card) continue;
+    if (card.dataset.key === key(system)) set(card.querySelector("[data-reached]"), figure(system.projection.cursor.position));
+    else others.push(card);
+  }
+  if (others.length === 0) return;
+  const page = await anew();
+  for (const card of others) {
+    const fresh = page?.querySelector(`[data-system="${CSS.escape(card.dataset.system)}"]`);
+    if (fresh) card.replaceWith(fresh);
   }
 }
 
 const section = document.querySelector("[data-status]");
 
-async function refresh() {
-  try {
-    const response = await fetch(section.dataset.status, { headers: { Accept: "application/json" } });
-    if (response.ok) {
-      show(await response.json());
-      section.querySelector(".notice")?.remove();
-    }
-  } catch {
-    // The next time, perhaps.
-  }
-}
-
 if (section) {
-  setInterval(() => {
-    if (!document.hidden) refresh();
-  }, every);
-  document.addEventListener("visibilitychange", () => {
-    if (!document.hidden) refresh();
+  connected("live", "Live");
+  watch(every, (status) => {
+    if (!status) {
+      connected("offline", "Offline, trying again");
+      return;
+    }
+    connected("live", "Live");
+    section.querySelector(".notice")?.remove();
+    show(status);
   });
 }
+
+// The address does not go on saying what was once done.
+if (location.search) history.replaceState(null, "", location.pathname + location.hash);

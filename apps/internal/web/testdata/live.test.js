@@ -19,6 +19,9 @@ function world() {
     say(message) {
       this.onmessage({ data: JSON.stringify(message) });
     }
+    close() {
+      this.closed = true;
+    }
   };
   w.setTimeout = (f, after) => {
     w.timers.push({ f, after });
@@ -27,8 +30,11 @@ function world() {
   w.clearTimeout = (timer) => {
     w.timers[timer - 1] = null;
   };
-  w.ring = () => {
-    const timer = w.timers.pop();
+  // The last timer that is set rings, or the last one of so many milliseconds.
+  w.ring = (after) => {
+    const i = w.timers.findLastIndex((t) => t && (after === undefined || t.after === after));
+    const timer = w.timers[i];
+    w.timers[i] = null;
     timer.f();
     return timer.after;
   };
@@ -86,11 +92,15 @@ test("one socket for all topics, which go on behind what they have", () => {
   assert.equal(states.at(-1), "offline");
   assert.equal(w.ring(), 2000);
   w.sockets[1].onopen();
-  assert.equal(states.at(-1), "live");
+  assert.equal(states.at(-1), "connecting"); // until all topics are answered
   assert.deepEqual(w.sockets[1].sent, [
     { subscribe: "a", after: 3 },
     { subscribe: "b", after: 5 },
   ]);
+  w.sockets[1].say({ topic: "a", position: 3 });
+  assert.equal(states.at(-1), "connecting");
+  w.sockets[1].say({ topic: "b", position: 5 });
+  assert.equal(states.at(-1), "live");
   w.sockets[1].say({ topic: "b", position: 6, change: "x" });
   assert.deepEqual(a.heard, [["document", 0, 3]]);
   assert.deepEqual(b.heard, [["change", "x", 6]]);
@@ -133,7 +143,171 @@ test("wake tries at once", () => {
   w.sockets[0].onclose();
   live.wake();
   assert.equal(w.sockets.length, 2);
-  assert.deepEqual(w.timers, [null]);
+  live.wake(); // and it tries again
+  assert.equal(w.sockets.length, 2);
+});
+
+const pings = (socket) => socket.sent.filter((m) => m.ping).length;
+
+test("a connection that is dead without a word is noticed when the page wakes", () => {
+  const w = world();
+  const states = [];
+  const live = new Live("ws://x/live", (s) => states.push(s), w);
+  const { heard } = follow(live, "a");
+  const [s] = w.sockets;
+  s.onopen();
+  s.say({ topic: "a", position: 1, document: 0 });
+  live.wake();
+  live.wake();
+  assert.deepEqual(s.sent.slice(1), [{ ping: 1 }]);
+  s.say({ pong: 1 });
+  live.wake();
+  s.say({ topic: "a", position: 2, change: "from before the end" });
+  s.say({ pong: 1 });
+  assert.equal(states.at(-1), "live");
+  assert.equal(w.ring(5000), 5000); // there is no answer to the second
+  assert.ok(s.closed);
+  assert.equal(s.onmessage, null);
+  assert.equal(states.at(-1), "offline");
+  assert.equal(w.ring(), 2000);
+  w.sockets[1].onopen();
+  assert.deepEqual(w.sockets[1].sent, [{ subscribe: "a", after: 2 }]);
+  w.sockets[1].say({ topic: "a", position: 2 });
+  assert.equal(states.at(-1), "live");
+  assert.equal(heard.length, 2);
+
+  // The next time it waits longer; until an answer comes.
+  live.wake();
+  w.ring(10000);
+  w.ring();
+  w.sockets[2].onopen();
+  live.wake();
+  w.sockets[2].say({ pong: 4 });
+  assert.deepEqual(w.sockets[2].sent.at(-1), { ping: 4 });
+  live.wake();
+  w.ring(5000);
+});
+
+test("a silent connection is probed, another is not", () => {
+  const w = world();
+  const live = new Live("ws://x/live", undefined, w);
+  follow(live, "a");
+  const [s] = w.sockets;
+  s.onopen();
+  for (let i = 1; i < 5; i++) {
+    s.say({ topic: "a", position: i, change: "" });
+    w.ring(20000);
+  }
+  assert.equal(pings(s), 0);
+  w.ring(20000);
+  assert.equal(pings(s), 1);
+  s.say({ pong: 1 });
+  w.ring(20000);
+  assert.equal(pings(s), 1);
+  w.ring(20000);
+  w.ring(5000);
+  assert.ok(s.closed);
+  assert.deepEqual(
+    w.timers.filter((t) => t).map((t) => t.after),
+    [2000],
+  );
+});
+
+test("an attempt that comes to nothing is given up", () => {
+  const w = world();
+  const states = [];
+  const live = new Live("ws://x/live", (s) => states.push(s), w);
+  follow(live, "a");
+  live.wake();
+  assert.equal(w.ring(), 5000);
+  assert.ok(w.sockets[0].closed);
+  assert.deepEqual(states, ["connecting", "offline"]);
+  assert.equal(w.ring(), 2000);
+  assert.equal(w.sockets.length, 2);
+  assert.equal(w.ring(), 10000);
+});
+
+test("what is older than what was shown is not, until the server has it", () => {
+  const w = world();
+  const states = [];
+  const live = new Live("ws://x/live", (s) => states.push(s), w);
+  const { heard } = follow(live, "a");
+  w.sockets[0].onopen();
+  w.sockets[0].say({ topic: "a", position: 9, document: "nine" });
+  w.sockets[0].onclose();
+  w.ring();
+  const s = w.sockets[1]; // of another node
+  s.onopen();
+  s.say({ topic: "a", position: 5, behind: true, document: "five" });
+  assert.equal(states.at(-1), "behind");
+  s.say({ topic: "a", position: 6, change: "six" });
+  assert.equal(w.ring(2000), 2000);
+  assert.deepEqual(s.sent.at(-1), { subscribe: "a", after: 9, renew: true });
+  s.say({ topic: "a", position: 8, behind: true, document: "eight" });
+  s.say({ topic: "a", position: 9, change: "nine" });
+  s.say({ topic: "a", position: 10, change: "ten" }); // on what is not known
+  assert.deepEqual(heard, [["document", "nine", 9]]);
+  assert.equal(w.ring(4000), 4000);
+  s.say({ topic: "a", position: 10, document: "ten" });
+  assert.equal(states.at(-1), "live");
+  s.say({ topic: "a", position: 11, change: "eleven" });
+  assert.deepEqual(heard.slice(1), [
+    ["document", "ten", 10],
+    ["change", "eleven", 11],
+  ]);
+  // What ends the waiting may come before the next attempt.
+  s.say({ topic: "a", position: 5, behind: true, document: "five" });
+  s.say({ topic: "a", position: 12, document: "twelve" });
+  assert.ok(!w.timers.some((t) => t?.after === 2000));
+  assert.equal(states.at(-1), "live");
+});
+
+test("a history that was restored is believed", () => {
+  const w = world();
+  const states = [];
+  const live = new Live("ws://x/live", (s) => states.push(s), w);
+  const { heard } = follow(live, "a", 9);
+  const [s] = w.sockets;
+  s.onopen();
+  s.say({ topic: "a", position: 5, restored: true, document: "five" });
+  s.say({ topic: "a", position: 6, change: "six" });
+  assert.deepEqual(heard, [
+    ["document", "five", 5],
+    ["change", "six", 6],
+  ]);
+  assert.deepEqual(states, ["connecting", "live"]);
+});
+
+test("what is not available is asked for again and again, behind what is shown", () => {
+  const w = world();
+  const states = [];
+  const live = new Live("ws://x/live", (s) => states.push(s), w);
+  const { heard } = follow(live, "a");
+  const [s] = w.sockets;
+  s.onopen();
+  s.say({ topic: "a", position: 1, document: 1 });
+  for (const wait of [2000, 4000, 8000, 16000, 30000, 30000]) {
+    s.say({ topic: "a", error: "unavailable" });
+    assert.equal(states.at(-1), "behind");
+    w.ring(wait);
+    assert.deepEqual(s.sent.at(-1), { subscribe: "a", after: 1 });
+  }
+  s.say({ topic: "a", position: 1 });
+  assert.equal(states.at(-1), "live");
+  s.say({ topic: "a", position: 2, change: 2 });
+  s.say({ topic: "a", error: "unavailable" });
+  s.onclose(); // the next connection asks at once
+  w.ring();
+  assert.equal(w.timers.filter((t) => t).length, 1);
+  w.sockets[1].onopen();
+  assert.deepEqual(w.sockets[1].sent, [{ subscribe: "a", after: 2 }]);
+  w.sockets[1].say({ topic: "a", position: 3, document: 3 });
+  assert.equal(states.at(-1), "live");
+  assert.deepEqual(heard, [
+    ["document", 1, 1],
+    ["change", 2, 2],
+    ["document", 3, 3],
+  ]);
 });
 
 test("errors end a subscription, but for what passes", () => {
@@ -149,7 +323,7 @@ test("errors end a subscription, but for what passes", () => {
   assert.deepEqual(a.heard, [["error", "unknown topic"]]);
   s.say({ topic: "b", error: "unavailable" });
   assert.deepEqual(s.sent, []);
-  w.ring();
+  w.ring(2000);
   assert.deepEqual(s.sent, [{ subscribe: "b" }]);
   assert.deepEqual(b.heard, []);
 });
@@ -160,7 +334,8 @@ test("renew asks for the document", () => {
   const { heard } = follow(live, "a", 4);
   w.sockets[0].onopen();
   live.renew("a");
-  assert.deepEqual(w.sockets[0].sent.at(-1), { subscribe: "a" });
+  assert.deepEqual(w.sockets[0].sent.at(-1), { subscribe: "a", after: 4, renew: true });
+  w.sockets[0].say({ topic: "a", position: 5, change: "of no use" });
   w.sockets[0].say({ topic: "a", position: 4, document: 1 });
   assert.deepEqual(heard, [["document", 1, 4]]);
 });

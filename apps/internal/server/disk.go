@@ -1,0 +1,55 @@
+package server
+
+import (
+	"errors"
+
+	"github.com/aether-es/aether/readdb"
+	"github.com/prometheus/client_golang/prometheus"
+)
+
+// WatchReadDB has /readyz fail while a read DB says that it keeps nothing any more.
+func (s *Server) WatchReadDB(check func() error) { s.readDB = check }
+
+// unfit says why the read DB keeps nothing any more, "" when it does.
+func (s *Server) unfit() string {
+	if s.readDB == nil {
+		return ""
+	}
+	switch err := s.readDB(); {
+	case err == nil, errors.Is(err, readdb.ErrClosed): // the latter when the server stops
+		return ""
+	case errors.Is(err, readdb.ErrDamaged):
+		return "the read DB is damaged; a restart makes it again"
+	default:
+		return "the read DB has stopped, its disk failed or its folder is gone; a restart opens it again"
+	}
+}
+
+// WatchStore adds to the metrics how much space the disk of the store has left, and how
+// many saves have failed.
+func (s *Server) WatchStore(stats func() (free, failed uint64, err error)) {
+	s.registry.MustRegister(storeCollector(stats))
+}
+
+// storeCollector asks the store.
+type storeCollector func() (free, failed uint64, err error)
+
+var (
+	storeFree   = prometheus.NewDesc("aether_store_free_bytes", "How much space the disk of the store has left.", nil, nil)
+	storeFailed = prometheus.NewDesc("aether_store_failed_saves_total", "Saves that failed since the disk was full, or the store has stopped.", nil, nil)
+)
+
+// Describe is for Prometheus.
+func (storeCollector) Describe(to chan<- *prometheus.Desc) {
+	to <- storeFree
+	to <- storeFailed
+}
+
+// Collect is for Prometheus.
+func (stats storeCollector) Collect(to chan<- prometheus.Metric) {
+	free, failed, err := stats()
+	if err == nil { // else the file system does not tell
+		to <- prometheus.MustNewConstMetric(storeFree, prometheus.GaugeValue, float64(free))
+	}
+	to <- prometheus.MustNewConstMetric(storeFailed, prometheus.CounterValue, float64(failed))
+}

@@ -1,0 +1,116 @@
+package server
+
+import (
+	"crypto/hmac"
+	"crypto/sha256"
+	"crypto/subtle"
+	"encoding/base64"
+	"net/http"
+	"path"
+	"strconv"
+	"strings"
+	"time"
+
+	"github.com/aether-es/aether/apps/internal/api"
+)
+
+// sessionCookie lets pages in, which cannot send headers.
+const sessionCookie = "aether-session"
+
+// sessionLife is how long it does so after the page was last loaded.
+const sessionLife = 24 * time.Hour
+
+// guard lets only those in who have the token: as "Authorization: Bearer", or, for
+// pages, once as the parameter "token" of the address, which sets a cookie and leads
+// to the same page without it. Health and the files of the pages are for everybody.
+//
+// Pages of other sites cannot use the cookie: it is SameSite=Strict, writes of other
+// sites are refused before ([web.Secure]), and the hub compares origins.
+func (s *Server) guard(next http.Handler) http.Handler {
+	if s.Token == "" {
+		return next
+	}
+	want := sha256.Sum256([]byte(s.Token))
+	right := func(token string) bool {
+		got := sha256.Sum256([]byte(token))
+		return subtle.ConstantTimeCompare(got[:], want[:]) == 1
+	}
+	return http.HandlerFunc(func(w http.ResponseWriter, r *http.Request) {
+		if r.URL.Path == "/healthz" || r.URL.Path == "/readyz" || strings.HasPrefix(r.URL.Path, "/static/") {
+			next.ServeHTTP(w, r)
+			return
+		}
+		if query := r.URL.Query(); isPage(r) && query.Has("token") {
+			if !right(query.Get("token")) {
+				s.refuse(w, r)
+				return
+			}
+			s.begin(w, r)
+			query.Del("token")
+			to := *r.URL
+			to.Path, to.RawPath, to.RawQuery = path.Clean("/"+to.Path), "", query.Encode() // "//elsewhere" is another host
+			http.Redirect(w, r, to.RequestURI(), http.StatusSeeOther)
+			return
+		}
+		if token, ok := strings.CutPrefix(r.Header.Get("Authorization"), "Bearer "); ok && right(token) {
+			next.ServeHTTP(w, r)
+			return
+		}
+		if cookie, err := r.Cookie(sessionCookie); err == nil {
+			if left := s.session(cookie.Value); left > 0 {
+				if left < sessionLife/2 && isPage(r) {
+					s.begin(w, r)
+				}
+				next.ServeHTTP(w, r)
+				return
+			}
+		}
+		s.refuse(w, r)
+	})
+}
+
+func (s *Server) refuse(w http.ResponseWriter, r *http.Request) {
+	w.Header().Set("WWW-Authenticate", `Bearer realm="aether"`)
+	api.Write(w, r, api.NewProblem(http.StatusUnauthorized, `This server wants its token: as "Authorization: Bearer …", or for pages once as ?token=… in the address.`))
+}
+
+// isPage says whether a request is for a page.
+func isPage(r *http.Request) bool {
+	p := r.URL.Path
+	return r.Method == http.MethodGet && !strings.HasPrefix(p, "/api/") && !strings.HasPrefix(p, "/openapi") && p != "/live" && p != "/metrics"
+}
+
+// begin sets the cookie. It goes over TLS alone where the browser came so, also to a
+// proxy in front of the server, which says so in X-Forwarded-Proto. Whoever else says
+// so gets a cookie that is of less use to it.
+func (s *Server) begin(w http.ResponseWriter, r *http.Request) {
+	until := time.Now().Add(sessionLife)
+	http.SetCookie(w, &http.Cookie{
+		Name: sessionCookie, Value: s.sign(until), Path: "/", HttpOnly: true, SameSite: http.SameSiteStrictMode,
+		Secure: r.TLS != nil || strings.EqualFold(r.Header.Get("X-Forwarded-Proto"), "https"),
+		MaxAge: int(sessionLife.Seconds()),
+	})
+}
+
+// sign makes the value of a cookie: until when it holds, and the proof of that. The
+// token cannot be had from it, and another token ends all sessions.
+func (s *Server) sign(until time.Time) string {
+	text := strconv.FormatInt(until.Unix(), 10)
+	code := hmac.New(sha256.New, []byte(s.Token))
+	code.Write([]byte("aether session until " + text))
+	return text + "." + base64.RawURLEncoding.EncodeToString(code.Sum(nil))
+}
+
+// session returns how long a cookie still holds.
+func (s *Server) session(value string) time.Duration {
+	text, _, _ := strings.Cut(value, ".")
+	seconds, err := strconv.ParseInt(text, 10, 64)
+	if err != nil {
+		return 0
+	}
+	until := time.Unix(seconds, 0)
+	if !hmac.Equal([]byte(value), []byte(s.sign(until))) {
+		return 0
+	}
+	return time.Until(until)
+}
