@@ -41,10 +41,8 @@ func unlock(ctx context.Context, station string) error {
 	switch {
 	case errors.As(err, &conflict): // somebody was faster, conflict.Events are theirs: decide again, or give up;
 		return err // or the version lies beyond the next, and there are none
-	case errors.Is(err, aether.ErrInvalid), errors.Is(err, aether.ErrNotSaved):
-		return err // nothing was saved
-	case err != nil:
-		return err // nobody knows: the same event, with the same ID, may be saved again at any time
+	case err != nil: // nothing is saved after ErrInvalid and ErrNotSaved; else nobody knows: save the same again, with its ID
+		return err
 	}
 	fmt.Printf("version %d is at position %d\n", unlocked.Version, position)
 	return nil
