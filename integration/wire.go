@@ -24,6 +24,7 @@ const (
 	classBusy      class = "busy"      // too many wait
 	classContended class = "contended" // others were faster each time
 	classUnknown   class = "unknown"   // it may have been carried out
+	classNotSaved  class = "not-saved" // the store cannot save now
 	classClosed    class = "closed"    // the server is about to stop
 	classNoServer  class = "no-server" // nobody serves the actors
 	classCanceled  class = "canceled"  // its context ended
@@ -40,6 +41,8 @@ func (c class) sentinel() error {
 		return actor.ErrBusy
 	case classContended:
 		return actor.ErrContended
+	case classNotSaved:
+		return aether.ErrNotSaved
 	case classClosed:
 		return aether.ErrClosed
 	case classNoServer:
@@ -142,7 +145,7 @@ func toWire(err error, depth int) *wireError {
 		w.Class, w.Invalid = classInvalid, (*wireInvalid)(invalid)
 		return w
 	}
-	for _, c := range []class{classRefused, classBusy, classContended, classClosed, classNoServer, classCanceled, classDeadline} {
+	for _, c := range []class{classRefused, classBusy, classContended, classNotSaved, classClosed, classNoServer, classCanceled, classDeadline} {
 		if errors.Is(err, c.sentinel()) {
 			w.Class = c
 			return w

@@ -45,6 +45,7 @@ func TestErrorsOverTheWire(t *testing.T) {
 		"invalid":        {&aether.InvalidError{Index: -1, Field: "id", Reason: "is empty"}, []error{aether.ErrInvalid}, &aether.InvalidError{Index: -1, Field: "id", Reason: "is empty"}},
 		"busy":           {fmt.Errorf("grid/mars: %w", actor.ErrBusy), []error{actor.ErrBusy}, nil},
 		"closed":         {aether.ErrClosed, []error{aether.ErrClosed}, nil},
+		"not saved":      {fmt.Errorf("the disk is full: %w", aether.ErrNotSaved), []error{aether.ErrNotSaved}, nil},
 		"no server":      {fmt.Errorf("%w: x", integration.ErrNoServer), []error{integration.ErrNoServer}, nil},
 		"canceled":       {context.Canceled, []error{context.Canceled}, nil},
 		"deadline":       {fmt.Errorf("too slow: %w", context.DeadlineExceeded), []error{context.DeadlineExceeded}, nil},
@@ -56,7 +57,7 @@ func TestErrorsOverTheWire(t *testing.T) {
 			continue
 		}
 		for _, class := range []error{
-			aether.ErrRefused, aether.ErrVersionConflict, aether.ErrDuplicateEvent, aether.ErrInvalid, aether.ErrClosed,
+			aether.ErrRefused, aether.ErrVersionConflict, aether.ErrDuplicateEvent, aether.ErrInvalid, aether.ErrClosed, aether.ErrNotSaved,
 			actor.ErrBusy, actor.ErrContended, integration.ErrNoServer, context.Canceled, context.DeadlineExceeded,
 		} {
 			if errors.Is(got, class) != errors.Is(test.err, class) {

@@ -201,7 +201,7 @@ func testRestart(t *testing.T, b *browser) {
 	}
 	for _, w := range []*window{one, two} { // whether it came to these is a matter of time
 		w.forgive(`.*: WebSocket connection to 'ws://` + address + `/live' failed: Error in connection establishment: net::ERR_CONNECTION_REFUSED .*`)
-		w.forgive(`network: Failed to load resource: net::ERR_CONNECTION_REFUSED \(http://` + address + `/static/.*/icon\.svg\)`)
+		w.forgive(`network: Failed to load resource: net::ERR_CONNECTION_REFUSED \(http://` + address + `/(static/.*/icon\.svg|api/status)\)`)
 	}
 	one.complained(`network: Failed to load resource: net::ERR_CONNECTION_REFUSED \(http://` + address + `/api/rover/grids/mars/rovers/ann/moves\)`)
 	two.complained()

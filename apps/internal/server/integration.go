@@ -58,7 +58,7 @@ type integrationPage struct {
 func (s *Server) integrationEvents() {
 	huma.Register(s.API, huma.Operation{
 		OperationID: "list-integration-events", Method: http.MethodGet, Path: "/api/integration/{system}", Tags: []string{"integration"},
-		Summary: "Read what a system lets other services know, as CloudEvents",
+		Summary: "Read integration events", Description: "What a system lets other services know, as CloudEvents.",
 	}, func(ctx context.Context, in *struct {
 		System string `path:"system" example:"rover" doc:"Its name."`
 		After  string `query:"after" maxLength:"500" doc:"The next of the page before; without it, the first page."`

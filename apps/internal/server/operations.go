@@ -27,7 +27,13 @@ func (s *Server) status(ctx context.Context) (web.Status, error) {
 	position, err := s.Store.GetLatestPosition(ctx)
 	status := web.Status{Namespace: s.Namespace, Position: position, Live: web.LiveStatus{Clients: s.Hub.Stats().Clients}}
 	for _, p := range s.projectors {
-		status.Systems = append(status.Systems, web.SystemStatus{Name: p.system, Projection: p.Status()})
+		system := web.SystemStatus{Name: p.system, Projection: p.Status()}
+		for _, r := range s.relays {
+			if relay := r.Status(); relay.Stream == system.Projection.Stream {
+				system.Relay = &relay
+			}
+		}
+		status.Systems = append(status.Systems, system)
 	}
 	return status, err
 }
@@ -80,7 +86,7 @@ func (s *Server) operations() {
 
 	huma.Register(s.API, huma.Operation{
 		OperationID: "get-status", Method: http.MethodGet, Path: "/api/status", Tags: []string{"operation"},
-		Summary: "How the server and its systems are",
+		Summary: "Get the status", Description: "How the server and its systems are.",
 	}, func(ctx context.Context, _ *struct{}) (*struct{ Body web.Status }, error) {
 		status, err := s.status(ctx)
 		if err != nil {
@@ -95,7 +101,7 @@ func (s *Server) operations() {
 
 // ProjectionInput names a projection.
 type ProjectionInput struct {
-	Name string `path:"name" doc:"Of the projection."`
+	Name string `path:"name" example:"rover-grids" doc:"Name of the projection, as the list of them has it."`
 }
 
 // projectionOutput is how one is.
@@ -105,7 +111,7 @@ type projectionOutput struct{ Body projection.Status }
 func (s *Server) projections() {
 	huma.Register(s.API, huma.Operation{
 		OperationID: "list-projections", Method: http.MethodGet, Path: "/api/projections", Tags: []string{"operation"},
-		Summary: "How far the projections are, and which have stopped, before which event and why",
+		Summary: "List the projections", Description: "How far each is, and which have stopped, before which event and why.",
 	}, func(context.Context, *struct{}) (*struct {
 		Body struct {
 			Projections []projection.Status `json:"projections"`
@@ -121,26 +127,36 @@ func (s *Server) projections() {
 		}
 		return out, nil
 	})
-	steer := func(verb, summary string, do func(p projector, sequence uint64) error) {
-		huma.Register(s.API, huma.Operation{
+	operation := func(verb, about string) huma.Operation {
+		return huma.Operation{
 			OperationID: verb + "-projection", Method: http.MethodPost, Path: "/api/projections/{name}/" + verb, Tags: []string{"operation"},
-			Summary: summary, DefaultStatus: http.StatusAccepted,
-		}, func(_ context.Context, in *struct {
-			ProjectionInput
-			Sequence uint64 `query:"sequence" doc:"Of the event to skip."`
-		}) (*projectionOutput, error) {
-			for _, p := range s.projectors {
-				if p.Status().Name == in.Name {
-					if err := do(p, in.Sequence); err != nil {
-						return nil, api.Error(err)
-					}
-					return &projectionOutput{p.Status()}, nil
-				}
-			}
-			return nil, api.NewProblem(http.StatusNotFound, "there is no projection "+in.Name)
-		})
+			Summary: strings.ToUpper(verb[:1]) + verb[1:] + " a projection", Description: about, DefaultStatus: http.StatusAccepted,
+		}
 	}
-	steer("retry", "Try the event again before which it stopped", func(p projector, _ uint64) error { return p.Retry() })
-	steer("skip", "Pass over the event before which it stopped", func(p projector, n uint64) error { return p.Skip(n) })
-	steer("rebuild", "Make its documents again, beside those that answer queries meanwhile", func(p projector, _ uint64) error { p.Rebuild(); return nil })
+	steer := func(name string, do func(p projector) error) (*projectionOutput, error) {
+		for _, p := range s.projectors {
+			if p.Status().Name == name {
+				if err := do(p); err != nil {
+					return nil, api.Error(err)
+				}
+				return &projectionOutput{p.Status()}, nil
+			}
+		}
+		return nil, api.NewProblem(http.StatusNotFound, "there is no projection "+name)
+	}
+	huma.Register(s.API, operation("retry", "Try the event again before which it stopped."),
+		func(_ context.Context, in *ProjectionInput) (*projectionOutput, error) {
+			return steer(in.Name, projector.Retry)
+		})
+	huma.Register(s.API, operation("skip", "Pass over the event before which it stopped."),
+		func(_ context.Context, in *struct {
+			ProjectionInput
+			Sequence uint64 `query:"sequence" required:"true" example:"7" doc:"Of the event to pass over: the one it stopped before, so that no other is passed over by mistake."`
+		}) (*projectionOutput, error) {
+			return steer(in.Name, func(p projector) error { return p.Skip(in.Sequence) })
+		})
+	huma.Register(s.API, operation("rebuild", "Make its documents again, beside those that answer queries meanwhile."),
+		func(_ context.Context, in *ProjectionInput) (*projectionOutput, error) {
+			return steer(in.Name, func(p projector) error { p.Rebuild(); return nil })
+		})
 }

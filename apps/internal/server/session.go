@@ -70,6 +70,9 @@ func (s *Server) guard(next http.Handler) http.Handler {
 }
 
 func (s *Server) refuse(w http.ResponseWriter, r *http.Request) {
+	if s.Site.SignIn(w, r) {
+		return
+	}
 	w.Header().Set("WWW-Authenticate", `Bearer realm="aether"`)
 	api.Write(w, r, api.NewProblem(http.StatusUnauthorized, `This server wants its token: as "Authorization: Bearer …", or for pages once as ?token=… in the address.`))
 }

@@ -26,5 +26,5 @@ if (note) {
     note.replaceChildren(...fresh.childNodes);
     const stale = document.querySelector("[data-stale]");
     if (stale) stale.hidden = note.childElementCount === 0;
-  });
+  }, () => document.querySelector("[data-connection]")?.dataset.connection !== "offline"); // that is said already
 }

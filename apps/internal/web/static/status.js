@@ -1,9 +1,9 @@
 // How things stand, asked again and again while the page is seen.
 
-/** Watch calls hear with every answer of /api/status, and with null where there is none. */
-export function watch(every, hear) {
+/** Watch calls hear with every answer of /api/status, and with null where there is none; it asks while that is wanted. */
+export function watch(every, hear, wanted = () => true) {
   const ask = async () => {
-    if (document.hidden) return;
+    if (document.hidden || !wanted()) return;
     let status = null;
     try {
       const response = await fetch("/api/status", { headers: { Accept: "application/json" } });
