@@ -1,0 +1,173 @@
+package natsstore
+
+import (
+	"cmp"
+	"context"
+	"encoding/json"
+	"errors"
+	"fmt"
+	"sync"
+	"time"
+
+	"github.com/aether-es/aether"
+	"github.com/aether-es/aether/integration"
+	"github.com/nats-io/nats.go"
+)
+
+// CommandsOptions are the settings of [Commands]. The zero value is what most need.
+type CommandsOptions struct {
+	// Timeout is how long Send waits for a reply when its context has no deadline: 30
+	// seconds when zero.
+	Timeout time.Duration
+
+	// Parallel is how many requests a Serve answers at the same time: 256 when zero.
+	// More wait; the senders' time-outs bound how long.
+	Parallel int
+}
+
+// Commands carries commands over NATS by request and reply: no command is kept anywhere.
+// The subject is that of the actors' kind, "cmd.<namespace>.<kind>"; of all processes
+// that serve it one gets each request. It is safe for concurrent use.
+type Commands struct {
+	conn    *Conn
+	options CommandsOptions
+}
+
+var _ integration.Commands = (*Commands)(nil)
+
+// headerTimeout is how long the sender waits, so that nobody works for one who has left.
+// It is a duration, as clocks differ.
+const headerTimeout = "Aether-Timeout"
+
+// commandQueue is the queue group of all that serve a subject.
+const commandQueue = "aether"
+
+// NewCommands returns commands over a connection, which must outlive them.
+func NewCommands(conn *Conn, options *CommandsOptions) *Commands {
+	c := &Commands{conn: conn}
+	if options != nil {
+		c.options = *options
+	}
+	c.options.Timeout = cmp.Or(max(c.options.Timeout, 0), 30*time.Second)
+	c.options.Parallel = cmp.Or(max(c.options.Parallel, 0), 256)
+	return c
+}
+
+// command returns the subject of the requests for a kind: "cmd.default.rover".
+func (n names) command(namespace, kind string) (string, error) {
+	if err := aether.CheckNamespace(namespace); err != nil {
+		return "", err
+	}
+	if kind == "" || len(kind) > aether.MaxNameLength {
+		return "", &aether.InvalidError{Index: -1, Field: "kind", Reason: fmt.Sprintf("has %d bytes; it needs 1 to %d", len(kind), aether.MaxNameLength)}
+	}
+	prefix := "cmd."
+	if n != defaultPrefix {
+		prefix = string(n) + ".cmd."
+	}
+	return string(appendToken([]byte(prefix+placeName(namespace)+"."), kind)), nil
+}
+
+// Send is described at [integration.Commands]. A request that does not fit the server's
+// max_payload is an [ErrTooLarge]. When no reply came in time, or the connection was
+// lost, the error is an [UnavailableError] that says Unknown, or that of ctx.
+func (c *Commands) Send(ctx context.Context, request integration.Request) (integration.Reply, error) {
+	subject, err := c.conn.names.command(request.Namespace, request.Kind)
+	if err != nil {
+		return integration.Reply{}, err
+	}
+	if err := ctx.Err(); err != nil {
+		return integration.Reply{}, err
+	}
+	data, err := json.Marshal(request)
+	if err != nil {
+		return integration.Reply{}, &aether.InvalidError{Index: -1, Field: "data", Reason: "cannot be sent: " + err.Error()}
+	}
+	wait := c.options.Timeout
+	if deadline, ok := ctx.Deadline(); ok {
+		wait = time.Until(deadline)
+	}
+	m := &nats.Msg{Subject: subject, Data: data, Header: nats.Header{headerTimeout: {wait.String()}}}
+	if size, limit := messageSize(m), int(c.conn.nc.MaxPayload()); size > limit {
+		return integration.Reply{}, &TooLargeError{Index: -1, Size: size, Limit: limit}
+	}
+	reply, err := c.conn.request(ctx, m, wait)
+	switch {
+	case err == nil:
+		return integration.DecodeReply(reply.Data)
+	case ctx.Err() != nil:
+		return integration.Reply{}, ctx.Err()
+	case errors.Is(err, nats.ErrNoResponders):
+		return integration.Reply{}, fmt.Errorf("%w: %q of namespace %q", integration.ErrNoServer, request.Kind, request.Namespace)
+	case errors.Is(err, nats.ErrReconnectBufExceeded):
+		return integration.Reply{}, &UnavailableError{Op: "send", Reason: "there is no connection"}
+	}
+	return integration.Reply{}, &UnavailableError{Op: "send", Reason: "no reply came", Unknown: true}
+}
+
+// Serve is described at [integration.Commands]. Any number of processes may serve a
+// kind. The context of an answer ends when the sender has left; not when ctx ends, as
+// what was taken is carried out.
+func (c *Commands) Serve(ctx context.Context, namespace, kind string, answer integration.Answer) error {
+	subject, err := c.conn.names.command(namespace, kind)
+	if err != nil {
+		return err
+	}
+	if err := ctx.Err(); err != nil {
+		return err
+	}
+	var underWay sync.WaitGroup
+	places := make(chan struct{}, c.options.Parallel)
+	closed := make(chan struct{})
+	sub, err := c.conn.nc.QueueSubscribe(subject, commandQueue, func(m *nats.Msg) {
+		places <- struct{}{}
+		underWay.Go(func() {
+			defer func() { <-places }()
+			c.answer(context.WithoutCancel(ctx), m, answer)
+		})
+	})
+	if err != nil {
+		return c.conn.driverError("serve", err)
+	}
+	sub.SetClosedHandler(func(string) { close(closed) })
+	// Whoever sends from now on finds it; if not now, when the connection is there again.
+	_ = c.conn.nc.FlushTimeout(askTimeout)
+	<-ctx.Done()
+	// What the server has handed over is answered; it hands over no more.
+	if err := sub.Drain(); err == nil {
+		<-closed
+	}
+	underWay.Wait()
+	return ctx.Err()
+}
+
+// answer carries out a request and sends the reply.
+func (c *Commands) answer(ctx context.Context, m *nats.Msg, answer integration.Answer) {
+	if wait, err := time.ParseDuration(m.Header.Get(headerTimeout)); err == nil {
+		var cancel context.CancelFunc
+		ctx, cancel = context.WithTimeout(ctx, wait)
+		defer cancel()
+	}
+	var request integration.Request
+	var reply integration.Reply
+	err := json.Unmarshal(m.Data, &request)
+	if err != nil {
+		err = &aether.InvalidError{Index: -1, Field: "request", Reason: "is not the JSON of one: " + err.Error()}
+	} else {
+		reply, err = answer(ctx, request)
+	}
+	data, failed := integration.EncodeReply(reply, err)
+	if limit := int(c.conn.nc.MaxPayload()); failed == nil && len(data) > limit {
+		failed = &TooLargeError{Index: -1, Size: len(data), Limit: limit}
+	}
+	if failed != nil {
+		c.conn.logger.Error("natsstore: a reply cannot be sent", "subject", m.Subject, "command", request.ID, "error", failed)
+		data, _ = integration.EncodeReply(integration.Reply{}, failed) // a text alone does not fail
+	}
+	if m.Reply == "" {
+		return
+	}
+	if err := c.conn.nc.Publish(m.Reply, data); err != nil {
+		c.conn.logger.Warn("natsstore: a reply is lost; the sender finds out by the same command again", "subject", m.Subject, "command", request.ID, "error", err)
+	}
+}

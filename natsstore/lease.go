@@ -1,0 +1,330 @@
+package natsstore
+
+import (
+	"cmp"
+	"context"
+	"encoding/json"
+	"errors"
+	"fmt"
+	"strconv"
+	"sync"
+	"time"
+
+	"github.com/aether-es/aether"
+	"github.com/aether-es/aether/lease"
+	"github.com/nats-io/nats.go"
+	"github.com/nats-io/nats.go/jetstream"
+)
+
+// LeaseOptions are the settings of [Leases]. The zero value is what most need.
+type LeaseOptions struct {
+	// TTL is for how long a lease holds without being renewed, so how long it takes
+	// until another takes over from one that was killed: 10 seconds when zero, 500
+	// milliseconds at least. It is renewed three times as often.
+	TTL time.Duration
+
+	// Owner tells others who has a lease: a node's name or address, or anything.
+	Owner string
+
+	// Replicas is on how many servers the leases are: 1 when zero.
+	Replicas int
+}
+
+// Leases is [lease.Leases] over JetStream.
+//
+// No clock but the local, monotonic ones counts. The holder believes in its lease for
+// nine tenths of the TTL after it began the last renewal that succeeded; another takes
+// over when it has watched the lease for a whole TTL without seeing a renewal. So the two
+// do not overlap, as long as the clocks run at the same speed, and a process that was
+// paused looks at its clock before it acts. Where that is not enough, as what was begun
+// in time may arrive late, the token fences: whoever is acted upon refuses a token that is
+// lower than one it has seen. Saves need none: versions keep them correct.
+type Leases struct {
+	conn    *Conn
+	options LeaseOptions
+	made    sync.Mutex
+	there   bool // the stream was made
+}
+
+var _ lease.Leases = (*Leases)(nil)
+
+// held is a lease.
+type held struct {
+	leases  *Leases
+	name    string
+	id      string
+	token   uint64
+	ctx     context.Context
+	lose    context.CancelCauseFunc
+	release chan struct{} // closed by Release
+	once    sync.Once
+	done    chan struct{} // closed when it is not renewed any more
+	err     error         // of the release
+}
+
+// Holding says who has a lease.
+type Holding struct {
+	Owner string
+	Token uint64 // 0 when nobody has it
+}
+
+// leaseRecord is the message of a lease.
+type leaseRecord struct {
+	ID       string        `json:"id"` // of the holding
+	Owner    string        `json:"owner,omitempty"`
+	Token    uint64        `json:"token,omitempty"` // not there in the first message, whose sequence it is
+	TTL      time.Duration `json:"ttl"`             // nanoseconds
+	Released bool          `json:"released,omitempty"`
+}
+
+const (
+	leasesRole = "leases"
+	minTTL     = 500 * time.Millisecond
+)
+
+// NewLeases returns the leases of a connection's prefix. The connection must outlive
+// them.
+func NewLeases(conn *Conn, options *LeaseOptions) *Leases {
+	l := &Leases{conn: conn}
+	if options != nil {
+		l.options = *options
+	}
+	l.options.TTL = max(cmp.Or(max(l.options.TTL, 0), 10*time.Second), minTTL)
+	l.options.Replicas = cmp.Or(max(l.options.Replicas, 0), 1)
+	return l
+}
+
+func (l *Leases) stream() string { return string(l.conn.names) + "-" + leasesRole }
+
+func (l *Leases) subject(name string) string {
+	return string(appendToken([]byte(string(l.conn.names)+"."+leasesRole+"."), name))
+}
+
+// enter checks a lease's name, and makes the stream unless it is there.
+func (l *Leases) enter(ctx context.Context, name string) error {
+	if name == "" || len(name) > aether.MaxNameLength {
+		return &aether.InvalidError{Index: -1, Field: "lease", Reason: fmt.Sprintf("has a name of %d bytes; it needs 1 to %d", len(name), aether.MaxNameLength)}
+	}
+	if err := ctx.Err(); err != nil {
+		return err
+	}
+	l.made.Lock()
+	defer l.made.Unlock()
+	if l.there {
+		return nil
+	}
+	err := l.conn.createStream(ctx, jetstream.StreamConfig{
+		Name:              l.stream(),
+		Subjects:          []string{string(l.conn.names) + "." + leasesRole + ".*"},
+		Description:       "leases of an Aether system",
+		Retention:         jetstream.LimitsPolicy,
+		Storage:           jetstream.FileStorage,
+		Replicas:          l.options.Replicas,
+		MaxMsgs:           -1,
+		MaxBytes:          -1,
+		MaxMsgsPerSubject: 1,
+		MaxMsgSize:        -1,
+		Duplicates:        100 * time.Millisecond,
+	})
+	l.there = err == nil
+	return err
+}
+
+// Acquire is described at [lease.Leases].
+func (l *Leases) Acquire(ctx context.Context, name string) (lease.Lease, error) {
+	if err := l.enter(ctx, name); err != nil {
+		return nil, err
+	}
+	// A message to the subject is a reason to look at once: perhaps it is released.
+	changed := make(chan struct{}, 1)
+	sub, err := l.conn.nc.Subscribe(l.subject(name), func(*nats.Msg) {
+		select {
+		case changed <- struct{}{}:
+		default:
+		}
+	})
+	if err != nil {
+		return nil, l.conn.driverError("acquire", err)
+	}
+	defer sub.Unsubscribe() //nolint:errcheck // nobody listens any more
+	var watched uint64
+	var since time.Time
+	for {
+		record, sequence, err := l.look(ctx, name)
+		if err == nil {
+			if sequence != watched {
+				watched, since = sequence, time.Now()
+			}
+			if sequence == 0 || record.Released || time.Since(since) >= record.TTL {
+				taken, err := l.take(ctx, name, sequence)
+				if err != nil {
+					return nil, err
+				}
+				if taken != nil {
+					return taken, nil
+				}
+				continue
+			}
+		} else if ctx.Err() == nil && !errors.Is(err, ErrUnavailable) {
+			return nil, err
+		}
+		timer := time.NewTimer(l.options.TTL / 5)
+		select {
+		case <-timer.C:
+		case <-changed:
+			pause(ctx, 5*time.Millisecond) // it is heard before it is saved
+		case <-ctx.Done():
+		}
+		timer.Stop()
+		if err := ctx.Err(); err != nil {
+			return nil, err
+		}
+	}
+}
+
+// Holder returns who has a lease, as the last message says: that it has not run out is not
+// known.
+func (l *Leases) Holder(ctx context.Context, name string) (Holding, error) {
+	if err := l.enter(ctx, name); err != nil {
+		return Holding{}, err
+	}
+	record, sequence, err := l.look(ctx, name)
+	if err != nil || sequence == 0 || record.Released {
+		return Holding{}, err
+	}
+	return Holding{record.Owner, cmp.Or(record.Token, sequence)}, nil
+}
+
+// look returns the last message of a lease; its sequence is 0 when there is none.
+func (l *Leases) look(ctx context.Context, name string) (record leaseRecord, sequence uint64, err error) {
+	err = l.conn.try(ctx, "acquire", func(ctx context.Context) error {
+		m, s, err := l.conn.lastMessage(ctx, l.stream(), l.subject(name))
+		if isCode(err, codeMessageNotFound) {
+			return nil
+		}
+		if err != nil {
+			return err
+		}
+		record, sequence = leaseRecord{}, s
+		if json.Unmarshal(m.Data, &record) != nil {
+			record = leaseRecord{Released: true} // it is nobody's
+		}
+		return nil
+	})
+	return record, sequence, err
+}
+
+// write writes a message that follows another one.
+func (l *Leases) write(ctx context.Context, name string, record leaseRecord, after uint64) (outcome, uint64, error) {
+	data, err := json.Marshal(record)
+	if err != nil {
+		return forbidden, 0, err
+	}
+	m := &nats.Msg{Subject: l.subject(name), Data: data, Header: nats.Header{headerExpected: {strconv.FormatUint(after, 10)}}}
+	return l.conn.publish(ctx, m)
+}
+
+// take tries to become the holder. It returns nil when somebody else was first.
+func (l *Leases) take(ctx context.Context, name string, after uint64) (*held, error) {
+	id := aether.NewID()
+	began := time.Now()
+	what, token, err := l.write(ctx, name, leaseRecord{ID: id, Owner: l.options.Owner, TTL: l.options.TTL}, after)
+	if what == unknown || what == stale {
+		// Perhaps it has landed all the same. If it lands later, it runs out.
+		record, sequence, err := l.look(ctx, name)
+		if err != nil || record.ID != id {
+			if errors.Is(err, ErrUnavailable) {
+				err = nil
+			}
+			return nil, err
+		}
+		what, token = landed, sequence
+	}
+	if what != landed {
+		return nil, err
+	}
+	h := &held{leases: l, name: name, id: id, token: token, release: make(chan struct{}), done: make(chan struct{})}
+	h.ctx, h.lose = context.WithCancelCause(context.WithoutCancel(ctx))
+	go h.keep(began)
+	return h, nil
+}
+
+func (l *held) Token() uint64 { return l.token }
+
+func (l *held) Context() context.Context { return l.ctx }
+
+func (l *held) Release(ctx context.Context) error {
+	l.once.Do(func() { close(l.release) })
+	l.lose(lease.ErrReleased)
+	select {
+	case <-l.done:
+		return l.err
+	case <-ctx.Done():
+		return ctx.Err() // it runs out
+	}
+}
+
+// keep renews the lease until it is released or lost.
+func (l *held) keep(began time.Time) {
+	defer close(l.done)
+	ttl := l.leases.options.TTL
+	valid := ttl - ttl/10
+	end := time.AfterFunc(time.Until(began.Add(valid)), func() { l.lose(lease.ErrLost) })
+	defer end.Stop()
+	record := leaseRecord{ID: l.id, Owner: l.leases.options.Owner, Token: l.token, TTL: ttl}
+	sequence := l.token
+	for {
+		timer := time.NewTimer(ttl / 3)
+		select {
+		case <-timer.C:
+		case <-l.ctx.Done():
+		}
+		timer.Stop()
+		if l.ctx.Err() != nil {
+			break
+		}
+		for l.ctx.Err() == nil {
+			began := time.Now()
+			what, renewed, _ := l.leases.write(l.ctx, l.name, record, sequence)
+			if what == stale || what == unknown {
+				// The answer to an earlier try was lost, or somebody else has it.
+				last, s, err := l.leases.look(l.ctx, l.name)
+				if err == nil && last.ID != l.id {
+					l.lose(lease.ErrLost)
+				}
+				if err == nil && last.ID == l.id {
+					sequence = s
+				}
+				pause(l.ctx, 20*time.Millisecond)
+				continue
+			}
+			if what == landed {
+				sequence = renewed
+				// One that has run out stays lost, whatever the server thinks.
+				if end.Stop() {
+					end.Reset(time.Until(began.Add(valid)))
+				}
+				break
+			}
+			pause(l.ctx, 50*time.Millisecond)
+		}
+	}
+	if context.Cause(l.ctx) != lease.ErrReleased {
+		return
+	}
+	record.Released = true
+	l.err = l.leases.conn.try(context.Background(), "release", func(ctx context.Context) error {
+		switch what, _, err := l.leases.write(ctx, l.name, record, sequence); what {
+		case landed:
+			return nil
+		case forbidden:
+			return err
+		}
+		last, s, err := l.leases.look(ctx, l.name)
+		if err != nil || last.ID != l.id || last.Released {
+			return err
+		}
+		sequence = s
+		return fmt.Errorf("no answer: %w", nats.ErrTimeout)
+	})
+}
