@@ -9,7 +9,7 @@ FUZZTIME ?= 10s
 BENCH ?=
 
 # A package that hangs is stopped; each should need less than 60 s.
-TEST_TIMEOUT ?= 4m
+TEST_TIMEOUT ?= 7m
 
 # The race detector needs cgo. Read after .ci/install, which sees to that or says
 # that it cannot.
