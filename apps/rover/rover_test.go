@@ -49,7 +49,11 @@ type parts struct {
 
 func newWorld(t *testing.T) *world {
 	t.Helper()
-	return startWorld(t, parts{})
+	w := startWorld(t, parts{})
+	for !w.rover.Status().Ready { // until then queries are refused
+		<-time.After(time.Millisecond)
+	}
+	return w
 }
 
 func newStore(t testing.TB) aether.EventStore {
