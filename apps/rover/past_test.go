@@ -33,7 +33,7 @@ func long(t testing.TB, store aether.EventStore, n int) (start time.Time) {
 		add("RoverLanded", grid.RoverLanded{Rover: id, Point: grid.Point{X: i}, Heading: grid.North})
 	}
 	for len(batch) < n {
-		i, step := len(batch)%2, len(batch)/2
+		i, step := len(batch)%2, (len(batch)-1)/2
 		y := step % 98
 		if y > 49 {
 			y = 98 - y

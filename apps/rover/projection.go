@@ -52,16 +52,33 @@ type terrain struct {
 
 // placed is a rover on its grid.
 type placed struct {
-	Grid   string `json:"grid"`
-	Number int    `json:"number"` // 0 for the one that landed first
-	RoverDocument
+	Grid          string `json:"grid"`
+	Number        int    `json:"number"` // 0 for the one that landed first
+	RoverDocument        // but for its path
+	Path          trail  `json:"path"`
+}
+
+func (p *placed) document() RoverDocument {
+	d := p.RoverDocument
+	d.Path = p.Path.path()
+	return d
+}
+
+// apply changes the rover because of an event about it.
+func (p *placed) apply(event grid.Event) {
+	from := grid.Point{X: p.X, Y: p.Y}
+	p.RoverDocument.apply(event)
+	if to := (grid.Point{X: p.X, Y: p.Y}); to != from {
+		p.Path.add(from, to)
+	}
+	p.RoverDocument.Path = nil
 }
 
 func roverKey(grid, rover string) string { return grid + "/" + rover }
 
 // gridsProjection makes the read model.
 func gridsProjection(events *schema.Registry[grid.Event]) projection.Projection {
-	return projection.Projection{Name: "rover-grids", Version: 2, Apply: func(tx *readdb.Tx, e integration.Event) error {
+	return projection.Projection{Name: "rover-grids", Version: 3, Apply: func(tx *readdb.Tx, e integration.Event) error {
 		m, event, err := decodeMoment(events, e)
 		if err != nil {
 			return err
@@ -81,7 +98,9 @@ func gridsProjection(events *schema.Registry[grid.Event]) projection.Projection 
 			summary = d.Summary()
 			err = terrains.Put(tx, terrain{d.ID, d.Width, d.Height, d.Obstacles, d.Created})
 		case grid.RoverLanded:
-			err = rovers.Put(tx, placed{m.Grid, summary.Rovers, landed(event)})
+			rover := landed(event)
+			rover.Path = nil
+			err = rovers.Put(tx, placed{m.Grid, summary.Rovers, rover, trail{From: event.Point}})
 			summary.Rovers++
 		default:
 			_, err = rovers.Update(tx, roverKey(m.Grid, mover(event)), func(r *placed) { r.apply(event) })
@@ -123,7 +142,7 @@ func assemble(r readdb.Reader, id string) (d GridDocument, found bool, err error
 		if err != nil {
 			return d, false, err
 		}
-		d.Rovers = append(d.Rovers, rover.RoverDocument)
+		d.Rovers = append(d.Rovers, rover.document())
 	}
 	return d, true, nil
 }
