@@ -11,7 +11,7 @@ import (
 // The documents that queries return, the read DB keeps and pages show. Their slices
 // are never nil, so that JSON has [] and not null.
 
-// MaxPath is how many fields of a rover's path a document has: the last ones.
+// MaxPath is how many cells of a rover's path a document has: the last ones.
 const MaxPath = 100
 
 // GridDocument is a grid as of a version.
@@ -35,7 +35,7 @@ type RoverDocument struct {
 	Heading grid.Heading `json:"heading" doc:"Where it faces: N, E, S or W."`
 	Moves   int          `json:"moves" doc:"Cells moved and turns made since it landed."`
 
-	// Path are the fields it has been on, from the oldest of the last [MaxPath] to the
+	// Path are the cells it has been on, from the oldest of the last [MaxPath] to the
 	// one where it is. Turns add none.
 	Path []grid.Point `json:"path" doc:"The last 100 cells it was on, the oldest first; turns add none."`
 
@@ -43,7 +43,7 @@ type RoverDocument struct {
 	Blocked *BlockedDocument `json:"blocked,omitempty" doc:"What stopped it; missing as soon as it has moved or turned since."`
 }
 
-// BlockedDocument is the field that a rover could not enter, and why.
+// BlockedDocument is the cell that a rover could not enter, and why.
 type BlockedDocument struct {
 	X     int    `json:"x" doc:"Of the cell that it could not enter."`
 	Y     int    `json:"y" doc:"Of that cell."`

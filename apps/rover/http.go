@@ -42,14 +42,14 @@ func (s *Rover) commandRoutes(to huma.API) {
 			Errors: []int{http.StatusConflict, http.StatusPreconditionFailed, http.StatusNotFound, http.StatusServiceUnavailable},
 		}
 	}
-	huma.Register(to, operation("create-grid", "/api/rover/grids", "Create a grid", "A field is named by how many lie west and how many lie south of it: 0,0 is in the south-west.", http.StatusCreated),
+	huma.Register(to, operation("create-grid", "/api/rover/grids", "Create a grid", "A cell is named by how many lie west and how many lie south of it: 0,0 is in the south-west.", http.StatusCreated),
 		func(ctx context.Context, in *struct {
 			api.Command
 			Body struct {
 				ID        string       `json:"id,omitempty" maxLength:"64" example:"mars" doc:"Its name; a random one by default."`
-				Width     int          `json:"width" minimum:"1" maximum:"1000" example:"10" doc:"Fields from west to east."`
-				Height    int          `json:"height" minimum:"1" maximum:"1000" example:"8" doc:"Fields from south to north."`
-				Obstacles []grid.Point `json:"obstacles,omitempty" maxItems:"10000" doc:"Fields that no rover can enter."`
+				Width     int          `json:"width" minimum:"1" maximum:"1000" example:"10" doc:"Cells from west to east."`
+				Height    int          `json:"height" minimum:"1" maximum:"1000" example:"8" doc:"Cells from south to north."`
+				Obstacles []grid.Point `json:"obstacles,omitempty" maxItems:"10000" doc:"Cells that no rover can enter."`
 			}
 		}) (*commandOutput, error) {
 			options, err := in.Options("create-grid")
@@ -64,8 +64,8 @@ func (s *Rover) commandRoutes(to huma.API) {
 			GridInput
 			Body struct {
 				ID      string       `json:"id" minLength:"1" maxLength:"64" example:"curiosity" doc:"Its name."`
-				X       int          `json:"x" minimum:"0" example:"1" doc:"Fields east of the south-west corner."`
-				Y       int          `json:"y" minimum:"0" example:"2" doc:"Fields north of the south-west corner."`
+				X       int          `json:"x" minimum:"0" example:"1" doc:"Cells east of the south-west corner."`
+				Y       int          `json:"y" minimum:"0" example:"2" doc:"Cells north of the south-west corner."`
 				Heading grid.Heading `json:"heading" enum:"N,E,S,W" example:"N" doc:"Where it faces."`
 			}
 		}) (*commandOutput, error) {

@@ -20,7 +20,7 @@ type Create struct {
 	Obstacles []Point `json:"obstacles"`
 }
 
-// Land puts a rover on a free field.
+// Land puts a rover on a free cell.
 type Land struct {
 	Rover string `json:"rover"`
 	Point
@@ -92,7 +92,7 @@ func create(g *Grid, c Create) ([]Event, error) {
 	return []Event{GridCreated{c.Width, c.Height, obstacles}}, nil
 }
 
-// inOrder returns fields in the order of their rows and columns, each once.
+// inOrder returns cells in the order of their rows and columns, each once.
 func inOrder(points []Point) []Point {
 	points = slices.Clone(points)
 	slices.SortFunc(points, func(a, b Point) int { return cmp.Or(cmp.Compare(a.Y, b.Y), cmp.Compare(a.X, b.X)) })
@@ -172,7 +172,7 @@ func move(g *Grid, c Move) ([]Event, error) {
 	return events, nil
 }
 
-// blocks says what keeps a rover from entering a field, "" when nothing does.
+// blocks says what keeps a rover from entering a cell, "" when nothing does.
 func (g *Grid) blocks(p Point) (by, other string) {
 	switch n := g.number(p); {
 	case !g.Has(p):

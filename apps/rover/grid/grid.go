@@ -13,14 +13,14 @@ const Kind = "grid"
 
 // The limits of a grid and of a command.
 const (
-	MaxSide      = 1000   // fields, of either side
+	MaxSide      = 1000   // cells, of either side
 	MaxObstacles = 10_000 // of a grid
 	MaxRovers    = 200    // on a grid
 	MaxMoves     = 200    // of one command
 	MaxName      = 64     // bytes of a rover's ID
 )
 
-// Point is a field of a grid.
+// Point is a cell of a grid.
 type Point struct {
 	X int `json:"x"`
 	Y int `json:"y"`
@@ -61,13 +61,13 @@ func (h Heading) Left() Heading { return clockwise[(h.index()+3)%4].heading }
 // Right returns the heading after a turn to the right.
 func (h Heading) Right() Heading { return clockwise[(h.index()+1)%4].heading }
 
-// Ahead returns the field so many steps ahead of a point, or behind it when negative.
+// Ahead returns the cell so many steps ahead of a point, or behind it when negative.
 func (h Heading) Ahead(p Point, steps int) Point {
 	step := clockwise[h.index()].step
 	return Point{p.X + steps*step.X, p.Y + steps*step.Y}
 }
 
-// Rover is a rover on its field.
+// Rover is a rover on its cell.
 type Rover struct {
 	Point
 	Heading Heading `json:"heading"`
@@ -78,7 +78,7 @@ type Grid struct {
 	Width  int `json:"width"`
 	Height int `json:"height"`
 
-	// Obstacles and Occupied are by the number of the field; the latter has the ID of
+	// Obstacles and Occupied are by the number of the cell; the latter has the ID of
 	// the rover there.
 	Obstacles map[int]bool     `json:"obstacles"`
 	Occupied  map[int]string   `json:"occupied"`
@@ -93,7 +93,7 @@ func Initial(string) *Grid {
 // Exists says whether the grid was created.
 func (g *Grid) Exists() bool { return g.Width > 0 }
 
-// Has says whether a field is on the grid.
+// Has says whether a cell is on the grid.
 func (g *Grid) Has(p Point) bool {
 	return p.X >= 0 && p.Y >= 0 && p.X < g.Width && p.Y < g.Height
 }
@@ -117,13 +117,13 @@ type RoverLanded struct {
 	Heading Heading `json:"heading"`
 }
 
-// RoverMovedForward has the field that the rover has come to.
+// RoverMovedForward has the cell that the rover has come to.
 type RoverMovedForward struct {
 	Rover string `json:"rover"`
 	Point
 }
 
-// RoverMovedBackward has the field that the rover has come to.
+// RoverMovedBackward has the cell that the rover has come to.
 type RoverMovedBackward struct {
 	Rover string `json:"rover"`
 	Point
@@ -141,10 +141,10 @@ type RoverTurnedRight struct {
 	Heading Heading `json:"heading"`
 }
 
-// RoverBlocked says that a rover stopped before a field that it could not enter.
+// RoverBlocked says that a rover stopped before a cell that it could not enter.
 type RoverBlocked struct {
 	Rover string `json:"rover"`
-	Point        // the field that it did not enter
+	Point        // the cell that it did not enter
 
 	// By is what was there: "obstacle", "edge" or "rover", and Other that rover.
 	By    string `json:"by"`
