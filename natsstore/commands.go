@@ -26,11 +26,18 @@ type CommandsOptions struct {
 }
 
 // Commands carries commands over NATS by request and reply: no command is kept anywhere.
-// The subject is that of the actors' kind, "cmd.<namespace>.<kind>"; of all processes
-// that serve it one gets each request. It is safe for concurrent use.
+// Of all processes that serve a kind, an actor has one as its owner, who gets its
+// commands wherever they are sent from, and so has its state in memory. Which one that is
+// changes as processes come and go: for a moment two may decide about one actor, which
+// its versions keep correct. Whoever does not know the owners, as other programs, sends
+// to the subject of the kind, "cmd.<namespace>.<kind>", and any one answers. It is safe
+// for concurrent use.
 type Commands struct {
 	conn    *Conn
 	options CommandsOptions
+
+	mu       sync.Mutex
+	services map[string]*service // by the subject of requests
 }
 
 var _ integration.Commands = (*Commands)(nil)
@@ -39,7 +46,7 @@ var _ integration.Commands = (*Commands)(nil)
 // It is a duration, as clocks differ.
 const headerTimeout = "Aether-Timeout"
 
-// commandQueue is the queue group of all that serve a subject.
+// commandQueue is the queue group of all that serve a kind.
 const commandQueue = "aether"
 
 // NewCommands returns commands over a connection, which must outlive them.
@@ -72,17 +79,41 @@ func (n names) command(namespace, kind string) (string, error) {
 // max_payload is an [ErrTooLarge]. When no reply came in time, or the connection was
 // lost, the error is an [UnavailableError] that says Unknown, or that of ctx.
 func (c *Commands) Send(ctx context.Context, request integration.Request) (integration.Reply, error) {
-	subject, err := c.conn.names.command(request.Namespace, request.Kind)
+	s, err := c.service(request.Namespace, request.Kind)
 	if err != nil {
 		return integration.Reply{}, err
 	}
 	if err := ctx.Err(); err != nil {
 		return integration.Reply{}, err
 	}
+	owner := ""
+	if request.Subject != "" {
+		var local *localServer
+		if owner, local = s.owner(request.Subject); local != nil {
+			defer local.underWay.Done()
+			return local.answer(ctx, request)
+		}
+	}
 	data, err := json.Marshal(request)
 	if err != nil {
 		return integration.Reply{}, &aether.InvalidError{Index: -1, Field: "data", Reason: "cannot be sent: " + err.Error()}
 	}
+	if owner != "" {
+		reply, err := c.send(ctx, s.subject+"."+owner, data)
+		if !errors.Is(err, nats.ErrNoResponders) {
+			return reply, err
+		}
+		s.forget(owner) // it has left, and had not got the request
+	}
+	reply, err := c.send(ctx, s.subject, data)
+	if errors.Is(err, nats.ErrNoResponders) {
+		err = fmt.Errorf("%w: %q of namespace %q", integration.ErrNoServer, request.Kind, request.Namespace)
+	}
+	return reply, err
+}
+
+// send sends a request to a subject. That nobody has got it is a nats.ErrNoResponders.
+func (c *Commands) send(ctx context.Context, subject string, data []byte) (integration.Reply, error) {
 	wait := c.options.Timeout
 	if deadline, ok := ctx.Deadline(); ok {
 		wait = time.Until(deadline)
@@ -98,7 +129,7 @@ func (c *Commands) Send(ctx context.Context, request integration.Request) (integ
 	case ctx.Err() != nil:
 		return integration.Reply{}, ctx.Err()
 	case errors.Is(err, nats.ErrNoResponders):
-		return integration.Reply{}, fmt.Errorf("%w: %q of namespace %q", integration.ErrNoServer, request.Kind, request.Namespace)
+		return integration.Reply{}, err
 	case errors.Is(err, nats.ErrReconnectBufExceeded):
 		return integration.Reply{}, &UnavailableError{Op: "send", Reason: "there is no connection"}
 	}
@@ -109,7 +140,7 @@ func (c *Commands) Send(ctx context.Context, request integration.Request) (integ
 // kind. The context of an answer ends when the sender has left; not when ctx ends, as
 // what was taken is carried out.
 func (c *Commands) Serve(ctx context.Context, namespace, kind string, answer integration.Answer) error {
-	subject, err := c.conn.names.command(namespace, kind)
+	s, err := c.service(namespace, kind)
 	if err != nil {
 		return err
 	}
@@ -118,25 +149,42 @@ func (c *Commands) Serve(ctx context.Context, namespace, kind string, answer int
 	}
 	var underWay sync.WaitGroup
 	places := make(chan struct{}, c.options.Parallel)
-	closed := make(chan struct{})
-	sub, err := c.conn.nc.QueueSubscribe(subject, commandQueue, func(m *nats.Msg) {
+	take := func(m *nats.Msg) {
 		places <- struct{}{}
 		underWay.Go(func() {
 			defer func() { <-places }()
 			c.answer(context.WithoutCancel(ctx), m, answer)
 		})
-	})
+	}
+	id, local := s.join(answer)
+	defer s.leave(id, local)
+	anyone, err := c.conn.nc.QueueSubscribe(s.subject, commandQueue, take)
 	if err != nil {
 		return c.conn.driverError("serve", err)
 	}
-	sub.SetClosedHandler(func(string) { close(closed) })
+	alone, err := c.conn.nc.Subscribe(s.subject+"."+id, take)
+	if err != nil {
+		_ = anyone.Unsubscribe()
+		return c.conn.driverError("serve", err)
+	}
 	// Whoever sends from now on finds it; if not now, when the connection is there again.
 	_ = c.conn.nc.FlushTimeout(askTimeout)
-	<-ctx.Done()
-	// What the server has handed over is answered; it hands over no more.
-	if err := sub.Drain(); err == nil {
-		<-closed
+	if err := c.present(ctx, s, id); err != nil {
+		_, _ = anyone.Unsubscribe(), alone.Unsubscribe()
+		return err
 	}
+	<-ctx.Done()
+	s.leave(id, local)
+	// What the server has handed over is answered; it hands over no more.
+	var drained sync.WaitGroup
+	for _, sub := range []*nats.Subscription{anyone, alone} {
+		closed := make(chan struct{})
+		sub.SetClosedHandler(func(string) { close(closed) })
+		if sub.Drain() == nil {
+			drained.Go(func() { <-closed })
+		}
+	}
+	drained.Wait()
 	underWay.Wait()
 	return ctx.Err()
 }

@@ -95,14 +95,10 @@ func TestCommands(t *testing.T) {
 	if _, err := sender.Send(short, slow); !errors.Is(err, context.DeadlineExceeded) {
 		t.Errorf("a slow answer: %v", err)
 	}
-	for range 200 {
+	for i := 0; served[0].Load() == 0 || served[1].Load() == 0; i++ { // the sender has heard of both
+		request.Subject = fmt.Sprintf("grid/%d", i)
 		if _, err := send("move"); err != nil {
 			t.Fatal(err)
-		}
-	}
-	for i := range served {
-		if served[i].Load() == 0 {
-			t.Errorf("server %d got none of the requests", i)
 		}
 	}
 	stop()

@@ -7,7 +7,9 @@ import (
 	"encoding/json"
 	"errors"
 	"fmt"
+	"io"
 	"log/slog"
+	"net"
 	"strconv"
 	"strings"
 	"sync"
@@ -74,7 +76,8 @@ const askTimeout = time.Second
 
 // Connect connects to a server, or to one of several whose URLs are separated by
 // commas: "nats://127.0.0.1:4222". The server must be of version 2.12 or later and have
-// JetStream: [ErrUnsupported] otherwise.
+// JetStream: [ErrUnsupported] otherwise. One that cannot be reached is tried for as long
+// as ConnOptions.Timeout says.
 func Connect(ctx context.Context, url string, options *ConnOptions) (*Conn, error) {
 	var o ConnOptions
 	if options != nil {
@@ -112,12 +115,9 @@ func Connect(ctx context.Context, url string, options *ConnOptions) (*Conn, erro
 	if err := ctx.Err(); err != nil {
 		return nil, err
 	}
-	var err error
-	if c.nc, err = nats.Connect(url, settings...); err != nil {
-		if errors.Is(err, nats.ErrNoServers) || temporary(err) {
-			return nil, &UnavailableError{Op: "connect", Reason: err.Error()}
-		}
-		return nil, c.connectError(err)
+	err := c.dial(ctx, url, settings)
+	if err != nil {
+		return nil, err
 	}
 	if c.js, err = jetstream.New(c.nc); err == nil {
 		err = c.check(ctx)
@@ -127,6 +127,28 @@ func Connect(ctx context.Context, url string, options *ConnOptions) (*Conn, erro
 		return nil, err
 	}
 	return c, nil
+}
+
+// dial connects. A server that cannot be reached may be about to start, or to start
+// again, so it is tried for as long as the options say.
+func (c *Conn) dial(ctx context.Context, url string, settings []nats.Option) (err error) {
+	bounded, cancel := context.WithTimeout(ctx, c.timeout)
+	defer cancel()
+	for wait := 10 * time.Millisecond; ; wait = min(2*wait, 250*time.Millisecond) {
+		if c.nc, err = nats.Connect(url, settings...); err == nil {
+			return nil
+		}
+		var network net.Error
+		if !temporary(err) && !errors.As(err, &network) && !errors.Is(err, io.EOF) {
+			return c.connectError(err)
+		}
+		if !pause(bounded, wait) {
+			if ctx.Err() != nil {
+				return ctx.Err()
+			}
+			return &UnavailableError{Op: "connect", Reason: err.Error()}
+		}
+	}
 }
 
 func (c *Conn) connectError(err error) error {

@@ -24,7 +24,7 @@ func TestConnectErrors(t *testing.T) {
 	}
 	nobody := "nats://" + l.Addr().String()
 	l.Close() //nolint:errcheck // nobody listens there any more
-	if _, err := Connect(ctx, nobody, &ConnOptions{Logger: quiet}); !errors.Is(err, ErrUnavailable) {
+	if _, err := Connect(ctx, nobody, &ConnOptions{Logger: quiet, Timeout: 200 * time.Millisecond}); !errors.Is(err, ErrUnavailable) {
 		t.Errorf("nobody listens: %v", err)
 	}
 	guarded := startServer(t, t.TempDir(), natsserver.Options{Username: "u", Password: "p"})

@@ -48,20 +48,6 @@ type Leases struct {
 
 var _ lease.Leases = (*Leases)(nil)
 
-// held is a lease.
-type held struct {
-	leases  *Leases
-	name    string
-	id      string
-	token   uint64
-	ctx     context.Context
-	lose    context.CancelCauseFunc
-	release chan struct{} // closed by Release
-	once    sync.Once
-	done    chan struct{} // closed when it is not renewed any more
-	err     error         // of the release
-}
-
 // Holding says who has a lease.
 type Holding struct {
 	Owner string
@@ -225,7 +211,7 @@ func (l *Leases) write(ctx context.Context, name string, record leaseRecord, aft
 }
 
 // take tries to become the holder. It returns nil when somebody else was first.
-func (l *Leases) take(ctx context.Context, name string, after uint64) (*held, error) {
+func (l *Leases) take(ctx context.Context, name string, after uint64) (lease.Lease, error) {
 	id := aether.NewID()
 	began := time.Now()
 	what, token, err := l.write(ctx, name, leaseRecord{ID: id, Owner: l.options.Owner, TTL: l.options.TTL}, after)
@@ -243,88 +229,58 @@ func (l *Leases) take(ctx context.Context, name string, after uint64) (*held, er
 	if what != landed {
 		return nil, err
 	}
-	h := &held{leases: l, name: name, id: id, token: token, release: make(chan struct{}), done: make(chan struct{})}
-	h.ctx, h.lose = context.WithCancelCause(context.WithoutCancel(ctx))
-	go h.keep(began)
-	return h, nil
+	h := &holding{leases: l, name: name, sequence: token, record: leaseRecord{ID: id, Owner: l.options.Owner, Token: token, TTL: l.options.TTL}}
+	return lease.Hold(ctx, lease.Terms{Token: token, TTL: l.options.TTL, Since: began, Renew: h.renew, Release: h.release}), nil
 }
 
-func (l *held) Token() uint64 { return l.token }
+// holding is a lease that is held. Its functions are called one at a time.
+type holding struct {
+	leases   *Leases
+	name     string
+	record   leaseRecord
+	sequence uint64 // of its last message that is known
+}
 
-func (l *held) Context() context.Context { return l.ctx }
-
-func (l *held) Release(ctx context.Context) error {
-	l.once.Do(func() { close(l.release) })
-	l.lose(lease.ErrReleased)
-	select {
-	case <-l.done:
-		return l.err
-	case <-ctx.Done():
-		return ctx.Err() // it runs out
+func (h *holding) renew(ctx context.Context) error {
+	switch what, sequence, err := h.leases.write(ctx, h.name, h.record, h.sequence); what {
+	case landed:
+		h.sequence = sequence
+		return nil
+	case stale, unknown:
+		// The answer to an earlier try was lost, or somebody else has it.
+		return h.find(ctx)
+	default:
+		return err
 	}
 }
 
-// keep renews the lease until it is released or lost.
-func (l *held) keep(began time.Time) {
-	defer close(l.done)
-	ttl := l.leases.options.TTL
-	valid := ttl - ttl/10
-	end := time.AfterFunc(time.Until(began.Add(valid)), func() { l.lose(lease.ErrLost) })
-	defer end.Stop()
-	record := leaseRecord{ID: l.id, Owner: l.leases.options.Owner, Token: l.token, TTL: ttl}
-	sequence := l.token
-	for {
-		timer := time.NewTimer(ttl / 3)
-		select {
-		case <-timer.C:
-		case <-l.ctx.Done():
-		}
-		timer.Stop()
-		if l.ctx.Err() != nil {
-			break
-		}
-		for l.ctx.Err() == nil {
-			began := time.Now()
-			what, renewed, _ := l.leases.write(l.ctx, l.name, record, sequence)
-			if what == stale || what == unknown {
-				// The answer to an earlier try was lost, or somebody else has it.
-				last, s, err := l.leases.look(l.ctx, l.name)
-				if err == nil && last.ID != l.id {
-					l.lose(lease.ErrLost)
-				}
-				if err == nil && last.ID == l.id {
-					sequence = s
-				}
-				pause(l.ctx, 20*time.Millisecond)
-				continue
-			}
-			if what == landed {
-				sequence = renewed
-				// One that has run out stays lost, whatever the server thinks.
-				if end.Stop() {
-					end.Reset(time.Until(began.Add(valid)))
-				}
-				break
-			}
-			pause(l.ctx, 50*time.Millisecond)
-		}
+// find looks for the last message of the lease. If it is this holding's, what follows on
+// it can be tried again.
+func (h *holding) find(ctx context.Context) error {
+	last, sequence, err := h.leases.look(ctx, h.name)
+	switch {
+	case err != nil:
+		return err
+	case last.ID != h.record.ID:
+		return lease.ErrLost
 	}
-	if context.Cause(l.ctx) != lease.ErrReleased {
-		return
-	}
-	record.Released = true
-	l.err = l.leases.conn.try(context.Background(), "release", func(ctx context.Context) error {
-		switch what, _, err := l.leases.write(ctx, l.name, record, sequence); what {
+	h.sequence = sequence
+	return fmt.Errorf("no answer: %w", nats.ErrTimeout)
+}
+
+func (h *holding) release(ctx context.Context) error {
+	h.record.Released = true
+	return h.leases.conn.try(ctx, "release", func(ctx context.Context) error {
+		switch what, _, err := h.leases.write(ctx, h.name, h.record, h.sequence); what {
 		case landed:
 			return nil
 		case forbidden:
 			return err
 		}
-		last, s, err := l.leases.look(ctx, l.name)
-		if err != nil || last.ID != l.id || last.Released {
-			return err
+		err := h.find(ctx)
+		if errors.Is(err, lease.ErrLost) {
+			return nil
 		}
-		sequence = s
-		return fmt.Errorf("no answer: %w", nats.ErrTimeout)
+		return err
 	})
 }

@@ -101,6 +101,10 @@ func (g *group) round(ctx context.Context) (postponed bool, err error) {
 		return false, err
 	}
 	defer conn.Release()
+	if closedByPeer(conn.Conn().PgConn().Conn()) {
+		_ = conn.Conn().Close(ctx)
+		return false, errLost
+	}
 	g.claim()
 	if err := g.lookUp(ctx, conn); err != nil {
 		return false, err
@@ -275,6 +279,9 @@ func (r *save) answer() {
 }
 
 const saveOp = "save events"
+
+// errLost: the server, or what is in between, has ended the connection.
+var errLost = errors.New("the connection was lost")
 
 // again says whether to go on after an error. Where it says no, all saves have their
 // answer.

@@ -2,7 +2,6 @@ package pgstore
 
 import (
 	"bytes"
-	"context"
 	"errors"
 	"fmt"
 	"log/slog"
@@ -20,12 +19,7 @@ import (
 // exec runs a statement on the server itself.
 func exec(t testing.TB, dsn, sql string) {
 	t.Helper()
-	conn, err := pgx.Connect(context.Background(), dsn)
-	if err != nil {
-		t.Fatal(err)
-	}
-	defer conn.Close(context.Background())
-	if _, err := conn.Exec(context.Background(), sql); err != nil {
+	if err := pgtest.Exec(dsn, sql); err != nil {
 		t.Fatalf("%s: %v", sql, err)
 	}
 }

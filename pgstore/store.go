@@ -48,13 +48,17 @@ type statements struct {
 	events, log, filteredLog, actors                   statement
 	latestVersion, eventVersion, head, heads, snapshot statement
 	namespaces, notify                                 statement
+	takeLease, renewLease, releaseLease                statement
 }
 
 func newStatements(schema string) statements {
 	s := pgx.Identifier{schema}.Sanitize() + "."
 	const ns = "(SELECT id FROM "
 	of := ns + s + "namespaces WHERE name = $1)"
+	take, renew, release := leaseStatements(s + "leases")
 	return statements{
+		takeLease: take, renewLease: renew, releaseLease: release,
+
 		appendEvents: statement{"aether_append", "SELECT last, clock FROM " + s + "append_events($1::text, $2::int4, $3::timestamptz, $4::text[], $5::int8[], $6::bool[], $7::text[], $8::text[], $9::int4[], $10::timestamptz[], $11::text[], $12::text[], $13::text[], $14::text[])"},
 		lookUp:       statement{"aether_look_up", "SELECT latest, versions, clock FROM " + s + "look_up($1::text, $2::text[], $3::text[], $4::text[])"},
 		saveSnapshot: statement{"aether_save_snapshot", "SELECT " + s + "save_snapshot($1::text, $2::text, $3::int8, $4::int4, $5::timestamptz, $6::bytea)"},

@@ -87,23 +87,46 @@ func Schema(t testing.TB, dsn string) string {
 	t.Helper()
 	name := "test_" + aether.NewID()
 	t.Cleanup(func() {
-		ctx, cancel := context.WithTimeout(context.Background(), 30*time.Second)
-		defer cancel()
-		conn, err := pgx.Connect(ctx, dsn)
-		if err != nil {
-			t.Errorf("dropping schema %s: %v", name, err)
-			return
-		}
-		defer conn.Close(ctx)
-		drop := "SET client_min_messages = warning; DROP SCHEMA IF EXISTS " + pgx.Identifier{name}.Sanitize() + " CASCADE"
-		_, err = conn.Exec(ctx, drop)
+		drop := "DROP SCHEMA IF EXISTS " + pgx.Identifier{name}.Sanitize() + " CASCADE"
+		var err error
 		for range 10 { // a statement whose client is gone may still be under way
-			if err == nil {
+			if err = Exec(dsn, drop); err == nil {
 				return
 			}
-			_, err = conn.Exec(ctx, drop)
 		}
 		t.Errorf("dropping schema %s: %v", name, err)
 	})
 	return name
+}
+
+// admin is a connection that tests share for what they do beside the store.
+var admin struct {
+	mu   sync.Mutex
+	dsn  string
+	conn *pgx.Conn
+}
+
+// Exec runs statements on a server, on a connection that is kept: a new one costs the
+// server more than most tests do.
+func Exec(dsn, sql string) error {
+	ctx, cancel := context.WithTimeout(context.Background(), time.Minute)
+	defer cancel()
+	admin.mu.Lock()
+	defer admin.mu.Unlock()
+	if admin.conn != nil && (admin.dsn != dsn || admin.conn.IsClosed()) {
+		_ = admin.conn.Close(ctx)
+		admin.conn = nil
+	}
+	if admin.conn == nil {
+		conn, err := pgx.Connect(ctx, dsn)
+		if err != nil {
+			return err
+		}
+		admin.dsn, admin.conn = dsn, conn
+	}
+	if _, err := admin.conn.Exec(ctx, "RESET ALL; SET client_min_messages = warning"); err != nil {
+		return err
+	}
+	_, err := admin.conn.Exec(ctx, sql)
+	return err
 }
