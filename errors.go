@@ -24,6 +24,11 @@ var (
 	// a full disk. Nothing was written, and the same save may succeed later.
 	ErrNotSaved = errors.New("aether: not saved")
 
+	// ErrUnavailable: the engine's servers cannot be reached now, or do not answer. What
+	// was asked may be asked again; a save that failed so may have been saved, and the
+	// same events saved again tell.
+	ErrUnavailable = errors.New("aether: unavailable")
+
 	// ErrSnapshotNotFound: the actor has no snapshot.
 	ErrSnapshotNotFound = errors.New("aether: snapshot not found")
 

@@ -17,19 +17,20 @@ import (
 type class string
 
 const (
-	classRefused   class = "refused"   // a rule said no
-	classConflict  class = "conflict"  // somebody else moved the actor on
-	classDuplicate class = "duplicate" // the ID was used for another command
-	classInvalid   class = "invalid"   // the request is not right
-	classBusy      class = "busy"      // too many wait
-	classContended class = "contended" // others were faster each time
-	classUnknown   class = "unknown"   // it may have been carried out
-	classNotSaved  class = "not-saved" // the store cannot save now
-	classClosed    class = "closed"    // the server is about to stop
-	classNoServer  class = "no-server" // nobody serves the actors
-	classCanceled  class = "canceled"  // its context ended
-	classDeadline  class = "deadline"  // its context's time was up
-	classFailed    class = "failed"    // anything else
+	classRefused   class = "refused"     // a rule said no
+	classConflict  class = "conflict"    // somebody else moved the actor on
+	classDuplicate class = "duplicate"   // the ID was used for another command
+	classInvalid   class = "invalid"     // the request is not right
+	classBusy      class = "busy"        // too many wait
+	classContended class = "contended"   // others were faster each time
+	classUnknown   class = "unknown"     // it may have been carried out
+	classNotSaved  class = "not-saved"   // the store cannot save now
+	classAway      class = "unavailable" // the store cannot be reached
+	classClosed    class = "closed"      // the server is about to stop
+	classNoServer  class = "no-server"   // nobody serves the actors
+	classCanceled  class = "canceled"    // its context ended
+	classDeadline  class = "deadline"    // its context's time was up
+	classFailed    class = "failed"      // anything else
 )
 
 // sentinel is the error that every error of a class is, nil for a class with facts.
@@ -43,6 +44,8 @@ func (c class) sentinel() error {
 		return actor.ErrContended
 	case classNotSaved:
 		return aether.ErrNotSaved
+	case classAway:
+		return aether.ErrUnavailable
 	case classClosed:
 		return aether.ErrClosed
 	case classNoServer:
@@ -145,7 +148,7 @@ func toWire(err error, depth int) *wireError {
 		w.Class, w.Invalid = classInvalid, (*wireInvalid)(invalid)
 		return w
 	}
-	for _, c := range []class{classRefused, classBusy, classContended, classNotSaved, classClosed, classNoServer, classCanceled, classDeadline} {
+	for _, c := range []class{classRefused, classBusy, classContended, classNotSaved, classAway, classClosed, classNoServer, classCanceled, classDeadline} {
 		if errors.Is(err, c.sentinel()) {
 			w.Class = c
 			return w

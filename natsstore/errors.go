@@ -14,7 +14,7 @@ import (
 // The classes of errors that only this package has.
 var (
 	// ErrUnavailable: the cluster did not answer, or has no leader, for as long as the
-	// options say; see [UnavailableError].
+	// options say; see [UnavailableError]. It is an aether.ErrUnavailable.
 	ErrUnavailable = errors.New("natsstore: the cluster cannot be reached")
 
 	// ErrUnsupported: the server cannot carry Aether as it is set up: it is too old,
@@ -64,8 +64,10 @@ func (e *UnavailableError) Error() string {
 	return text
 }
 
-// Is makes the error an [ErrUnavailable].
-func (e *UnavailableError) Is(target error) bool { return target == ErrUnavailable }
+// Is makes the error an [ErrUnavailable] and an aether.ErrUnavailable.
+func (e *UnavailableError) Is(target error) bool {
+	return target == ErrUnavailable || target == aether.ErrUnavailable
+}
 
 // UnsupportedError says what the server lacks. It is an [ErrUnsupported].
 type UnsupportedError struct {

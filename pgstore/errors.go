@@ -3,13 +3,15 @@ package pgstore
 import (
 	"errors"
 	"fmt"
+
+	"github.com/aether-es/aether"
 )
 
 // The classes of errors that only this engine has. The facts are in [ServerError],
 // [UnavailableError] and [SchemaError]; no error of the driver is passed on.
 var (
 	// ErrUnavailable: the server could not be reached, or did not answer in time; see
-	// [UnavailableError].
+	// [UnavailableError]. It is an aether.ErrUnavailable.
 	ErrUnavailable = errors.New("pgstore: the server is unavailable")
 
 	// ErrNotMigrated: the schema is missing, or is older than the program; see
@@ -62,8 +64,10 @@ func (e *UnavailableError) Error() string {
 	return fmt.Sprintf("pgstore: %s: the server is unavailable: %s", e.Op, e.Reason)
 }
 
-// Is makes the error an [ErrUnavailable].
-func (e *UnavailableError) Is(target error) bool { return target == ErrUnavailable }
+// Is makes the error an [ErrUnavailable] and an aether.ErrUnavailable.
+func (e *UnavailableError) Is(target error) bool {
+	return target == ErrUnavailable || target == aether.ErrUnavailable
+}
 
 // ServerError is what the server has answered. It is an error of one of the classes
 // above.
@@ -84,8 +88,11 @@ func (e *ServerError) Error() string {
 	return text
 }
 
-// Is makes the error one of its class.
-func (e *ServerError) Is(target error) bool { return target == e.class }
+// Is makes the error one of its class, and an aether.ErrNotSaved where the server takes no
+// saves.
+func (e *ServerError) Is(target error) bool {
+	return target == e.class || target == aether.ErrNotSaved && (e.class == ErrDiskFull || e.class == ErrReadOnly)
+}
 
 // SchemaError says how the schema and the program differ. It is an [ErrNotMigrated] or
 // an [ErrTooNew].

@@ -13,15 +13,21 @@ import (
 	"github.com/aether-es/aether/integration"
 )
 
-// Create makes a grid; an empty ID stands for a new one.
+// Create makes a grid; an empty ID stands for a new one. A node that decides commands
+// does it, see [Rover.Send].
 func (s *Rover) Create(ctx context.Context, id string, c grid.Create, options *actor.DoOptions) (CommandDocument, error) {
-	if id == "" {
-		id = aether.NewID()
-		if options != nil && options.CommandID != "" {
-			id = derivedID(options.CommandID) // so that a repetition means the same grid
-		}
+	return s.Send(ctx, newID(id, options), c, options)
+}
+
+// newID is the ID of a grid that is to be created.
+func newID(id string, options *actor.DoOptions) string {
+	switch {
+	case id != "":
+		return id
+	case options != nil && options.CommandID != "":
+		return derivedID(options.CommandID) // so that a repetition means the same grid
 	}
-	return s.Do(ctx, id, c, options)
+	return aether.NewID()
 }
 
 // derivedID makes a grid's ID from that of the command that creates it, which may be
@@ -32,7 +38,27 @@ func derivedID(commandID string) string {
 	return fmt.Sprintf("%x-%x-%x-%x-%x", sum[:4], sum[4:6], sum[6:8], sum[8:10], sum[10:16])
 }
 
-// Do carries out a command on a grid. A command with the ID of another one that was
+// Send has a node that decides commands carry one out on a grid: this one or another.
+func (s *Rover) Send(ctx context.Context, id string, command grid.Command, options *actor.DoOptions) (CommandDocument, error) {
+	data, err := json.Marshal(command)
+	if err != nil {
+		return CommandDocument{}, err
+	}
+	request := integration.Request{
+		Namespace: s.parts.Namespace, Kind: grid.Kind, Subject: actorID(id), Type: commandType(command), Data: data,
+	}
+	if options != nil {
+		request.ID, request.At, request.Metadata = options.CommandID, options.At, options.Metadata
+	}
+	reply, err := s.parts.Commands.Send(ctx, request)
+	var d CommandDocument
+	if err == nil {
+		err = json.Unmarshal(reply.Data, &d)
+	}
+	return d, err
+}
+
+// Do carries out a command on a grid, here. A command with the ID of another one that was
 // carried out on the grid is an [aether.ErrDuplicateEvent].
 func (s *Rover) Do(ctx context.Context, id string, command grid.Command, options *actor.DoOptions) (CommandDocument, error) {
 	if !grid.ValidName(id) {
@@ -68,6 +94,16 @@ const (
 	MoveRover  = "move-rover"
 )
 
+func commandType(c grid.Command) string {
+	switch c.(type) {
+	case grid.Create:
+		return CreateGrid
+	case grid.Land:
+		return LandRover
+	}
+	return MoveRover
+}
+
 // answer carries out a command that came over the bus.
 func (s *Rover) answer(ctx context.Context, r integration.Request) (integration.Reply, error) {
 	id, ok := strings.CutPrefix(r.Subject, grid.Kind+"/")
@@ -81,7 +117,7 @@ func (s *Rover) answer(ctx context.Context, r integration.Request) (integration.
 	case CreateGrid:
 		var c grid.Create
 		if err = decodeCommand(r.Data, &c); err == nil {
-			d, err = s.Create(ctx, id, c, options)
+			d, err = s.Do(ctx, newID(id, options), c, options)
 		}
 	case LandRover:
 		var c grid.Land

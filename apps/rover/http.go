@@ -22,11 +22,6 @@ type GridInput struct {
 	Grid string `path:"grid" maxLength:"64" example:"mars" doc:"ID of the grid."`
 }
 
-func (s *Rover) routes(to huma.API) {
-	s.commandRoutes(to)
-	s.queryRoutes(to)
-}
-
 // answered turns the result of a command into an answer.
 func answered(d CommandDocument, err error) (*commandOutput, error) {
 	if err != nil {
@@ -74,7 +69,7 @@ func (s *Rover) commandRoutes(to huma.API) {
 				return nil, err
 			}
 			b := &in.Body
-			return answered(s.Do(ctx, in.Grid, grid.Land{Rover: b.ID, Point: grid.Point{X: b.X, Y: b.Y}, Heading: b.Heading}, options))
+			return answered(s.Send(ctx, in.Grid, grid.Land{Rover: b.ID, Point: grid.Point{X: b.X, Y: b.Y}, Heading: b.Heading}, options))
 		})
 	huma.Register(to, operation("move-rover", "/api/rover/grids/{grid}/rovers/{rover}/moves", "Move a rover", "Makes the moves one after another, and stops before what the rover cannot enter: an obstacle, another rover, the edge.", http.StatusOK),
 		func(ctx context.Context, in *struct {
@@ -89,7 +84,7 @@ func (s *Rover) commandRoutes(to huma.API) {
 			if err != nil {
 				return nil, err
 			}
-			return answered(s.Do(ctx, in.Grid, grid.Move{Rover: in.Rover, Moves: in.Body.Moves}, options))
+			return answered(s.Send(ctx, in.Grid, grid.Move{Rover: in.Rover, Moves: in.Body.Moves}, options))
 		})
 }
 

@@ -6,6 +6,7 @@ import (
 	"testing"
 
 	"github.com/aether-es/aether"
+	"github.com/aether-es/aether/apps/internal/node"
 	"github.com/aether-es/aether/apps/rover/grid"
 	"github.com/aether-es/aether/schema"
 )
@@ -44,7 +45,7 @@ func TestNewestSchema(t *testing.T) {
 	}
 
 	// The list of events is made with it.
-	s := &Rover{events: events, store: oneEvent{event: old}}
+	s := &Rover{events: events, parts: node.Parts{Store: oneEvent{event: old}}}
 	page, err := s.Events(t.Context(), "mars", 0, 10)
 	if err != nil || len(page.Events) != 1 || string(page.Events[0].Data) != want {
 		t.Errorf("the events are %+v, %v", page, err)

@@ -178,7 +178,7 @@ func (p *pages) land(w http.ResponseWriter, r *http.Request) {
 		show(http.StatusUnprocessableEntity)
 		return
 	}
-	result, err := p.rovers.Do(r.Context(), r.PathValue("grid"), command, f.Command())
+	result, err := p.rovers.Send(r.Context(), r.PathValue("grid"), command, f.Command())
 	if err != nil {
 		show(f.Fail(err, grid.NoGrid))
 		return
@@ -199,7 +199,7 @@ func (p *pages) move(w http.ResponseWriter, r *http.Request) {
 		show(http.StatusUnprocessableEntity)
 		return
 	}
-	result, err := p.rovers.Do(r.Context(), r.PathValue("grid"), command, f.Command())
+	result, err := p.rovers.Send(r.Context(), r.PathValue("grid"), command, f.Command())
 	if err != nil {
 		show(f.Fail(err, grid.NoGrid))
 		return

@@ -60,7 +60,7 @@ func TestParsePoints(t *testing.T) {
 	}
 }
 
-func node(t *testing.T) string {
+func nodeJS(t *testing.T) string {
 	t.Helper()
 	path, err := exec.LookPath("node")
 	if err != nil {
@@ -71,7 +71,7 @@ func node(t *testing.T) string {
 
 func TestModules(t *testing.T) {
 	var out bytes.Buffer
-	cmd := exec.CommandContext(t.Context(), node(t), "--test", "testdata")
+	cmd := exec.CommandContext(t.Context(), nodeJS(t), "--test", "testdata")
 	cmd.Stdout, cmd.Stderr = &out, &out
 	if err := cmd.Run(); err != nil {
 		t.Errorf("%v\n%s", err, &out)
@@ -80,7 +80,7 @@ func TestModules(t *testing.T) {
 
 // A page that applies the changes comes to the document that the projection has.
 func TestModelsAgree(t *testing.T) {
-	path := node(t)
+	path := nodeJS(t)
 	events := grid.Events()
 	random := rand.New(rand.NewPCG(1, 2))
 	state := grid.Initial("")

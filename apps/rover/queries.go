@@ -113,7 +113,7 @@ func (s *Rover) past(ctx context.Context, id string, after aether.Position,
 	if err := s.inLog(ctx, after); err != nil {
 		return d, err
 	}
-	latest, err := s.store.GetLatestVersion(ctx, actorID(id))
+	latest, err := s.parts.Store.GetLatestVersion(ctx, actorID(id))
 	if err != nil {
 		return d, err
 	}
@@ -129,7 +129,7 @@ func (s *Rover) past(ctx context.Context, id string, after aether.Position,
 			return d, err
 		}
 	}
-	for e, err := range s.store.GetEvents(ctx, actorID(id), d.Version) {
+	for e, err := range s.parts.Store.GetEvents(ctx, actorID(id), d.Version) {
 		if err != nil {
 			return d, err
 		}
@@ -159,7 +159,7 @@ func (s *Rover) inLog(ctx context.Context, position aether.Position) error {
 	if position == 0 {
 		return nil
 	}
-	latest, err := s.store.GetLatestPosition(ctx)
+	latest, err := s.parts.Store.GetLatestPosition(ctx)
 	if err == nil && latest < position {
 		err = fmt.Errorf("%w: the log ends at %d", projection.ErrBehind, latest)
 	}
@@ -187,7 +187,7 @@ func (s *Rover) Events(ctx context.Context, id string, before aether.Version, li
 	if !grid.ValidName(id) {
 		return page, errNoGrid
 	}
-	latest, err := s.store.GetLatestVersion(ctx, actorID(id))
+	latest, err := s.parts.Store.GetLatestVersion(ctx, actorID(id))
 	if err != nil {
 		return page, err
 	}
@@ -198,7 +198,7 @@ func (s *Rover) Events(ctx context.Context, id string, before aether.Version, li
 		before = latest + 1
 	}
 	first := before - min(before, aether.Version(limit)+1)
-	for e, err := range s.store.GetEvents(ctx, actorID(id), first) {
+	for e, err := range s.parts.Store.GetEvents(ctx, actorID(id), first) {
 		if err != nil {
 			return page, err
 		}

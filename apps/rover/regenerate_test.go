@@ -11,6 +11,7 @@ import (
 	"strings"
 	"testing"
 
+	"github.com/aether-es/aether/apps/internal/node"
 	"github.com/aether-es/aether/apps/rover"
 	"github.com/aether-es/aether/apps/rover/grid"
 	"github.com/aether-es/aether/filestore"
@@ -66,7 +67,9 @@ func withSystem(t *testing.T, dir, folder string, bus integration.Bus, part func
 	if err != nil {
 		t.Fatal(err)
 	}
-	s, err := rover.New(store, "test", db, bus, nil, slog.New(slog.DiscardHandler))
+	parts := node.Alone(store, "test", db, slog.New(slog.DiscardHandler))
+	parts.Bus = bus
+	s, err := rover.New(parts)
 	if err != nil {
 		t.Fatal(err)
 	}
@@ -92,7 +95,7 @@ func TestReadDBIsMadeAgain(t *testing.T) {
 			go func() { ended <- s.Run(ctx) }()
 			for i := range 5 {
 				id := fmt.Sprint("grid-", round, "-", i)
-				if _, err := s.Create(ctx, id, grid.Create{Width: 9, Height: 9, Obstacles: []grid.Point{{X: 4, Y: 4}}}, nil); err != nil {
+				if _, err := s.Do(ctx, id, grid.Create{Width: 9, Height: 9, Obstacles: []grid.Point{{X: 4, Y: 4}}}, nil); err != nil {
 					t.Fatal(err)
 				}
 				for r := range 3 {

@@ -14,34 +14,29 @@ import (
 	"context"
 	"encoding/json"
 	"errors"
-	"fmt"
-	"log/slog"
 	"maps"
 	"slices"
-	"sync"
 
 	"github.com/aether-es/aether"
 	"github.com/aether-es/aether/actor"
+	"github.com/aether-es/aether/apps/internal/node"
 	"github.com/aether-es/aether/apps/internal/server"
 	"github.com/aether-es/aether/apps/internal/web"
 	"github.com/aether-es/aether/apps/rover/grid"
 	"github.com/aether-es/aether/integration"
 	"github.com/aether-es/aether/live"
 	"github.com/aether-es/aether/projection"
-	"github.com/aether-es/aether/readdb"
 	"github.com/aether-es/aether/schema"
 )
 
 // Rover is the rover system. It is made by [New] and is safe for concurrent use.
 type Rover struct {
-	store     aether.EventStore
-	namespace string
+	parts     node.Parts
 	events    *schema.Registry[grid.Event]
 	host      *actor.Host[*grid.Grid, grid.Command, grid.Event]
 	history   *integration.LogHistory
 	relay     *integration.Relay
-	projector *projection.Projector
-	commands  integration.Commands
+	projector *projection.Projector // nil where the node answers no queries
 	hub       *live.Hub
 }
 
@@ -59,16 +54,19 @@ func Decider() actor.Decider[*grid.Grid, grid.Command, grid.Event] {
 	}
 }
 
-// New returns the system on a store, a read DB and a bus. The commands may be nil.
-func New(store aether.EventStore, namespace string, db *readdb.DB, bus integration.Bus, commands integration.Commands, logger *slog.Logger) (*Rover, error) {
-	s := &Rover{store: store, namespace: namespace, events: grid.Events(), commands: commands}
-	s.host = actor.NewHost(store, Decider(), &actor.HostOptions{Logger: logger})
+// New returns the system.
+func New(parts node.Parts) (*Rover, error) {
+	s := &Rover{parts: parts, events: grid.Events()}
+	s.host = actor.NewHost(parts.Store, Decider(), &actor.HostOptions{Logger: parts.Logger})
 	m := mapping(s.events)
-	s.relay = integration.NewRelay(store, namespace, m, bus, &integration.RelayOptions{Logger: logger})
-	s.history = &integration.LogHistory{Mapping: m, Log: store, Namespace: namespace}
+	s.relay = integration.NewRelay(parts.Store, parts.Namespace, m, parts.Bus, &integration.RelayOptions{Logger: parts.Logger})
+	s.history = &integration.LogHistory{Mapping: m, Log: parts.Store, Namespace: parts.Namespace}
+	if !parts.Roles.Has(node.Query) {
+		return s, nil
+	}
 	var err error
-	s.projector, err = projection.New(db, gridsProjection(s.events), s.history, bus, &projection.Options{
-		Applied: s.publish, CaughtUp: s.refresh, Logger: logger,
+	s.projector, err = projection.New(parts.DB, gridsProjection(s.events), s.history, parts.Bus, &projection.Options{
+		Applied: s.publish, CaughtUp: s.refresh, Logger: parts.Logger,
 	})
 	if err != nil {
 		return nil, errors.Join(err, s.host.Close())
@@ -79,35 +77,38 @@ func New(store aether.EventStore, namespace string, db *readdb.DB, bus integrati
 // Web describes the system to the pages.
 func (s *Rover) Web() web.System { return System() }
 
-// Register adds what the system answers.
+// Register adds what the system answers, as far as the node has the roles for it.
 func (s *Rover) Register(to *server.Server) {
 	s.hub = to.Hub
-	to.Projector(Name, s.projector)
-	to.Relay(s.relay)
 	to.History(s.history)
-	to.Topic(grid.Kind, s.gridTopic)
-	to.Topic("grids", s.listTopic)
-	s.routes(to.API)
-	newPages(to.Site, s).register(to.Mux)
+	roles := s.parts.Roles
+	if roles.Has(s.parts.RelayRole()) {
+		to.Relay(s.relay)
+	}
+	if roles.Has(node.Web) {
+		s.commandRoutes(to.API)
+	}
+	if roles.Has(node.Query) {
+		to.Projector(Name, s.projector)
+		to.Topic(grid.Kind, s.gridTopic)
+		to.Topic("grids", s.listTopic)
+		s.queryRoutes(to.API)
+		if roles.Has(node.Web) {
+			newPages(to.Site, s).register(to.Mux)
+		}
+	}
 }
 
-// Run publishes what happens, applies it, and takes commands from the bus, until ctx
-// ends. What cannot be published, or applied, stops that part alone, which an operator
-// sees; Run ends when a part does, and the store or the bus is closed.
+// Run publishes what happens, applies it, and decides commands, as far as these are the
+// roles of the node, until ctx ends. What cannot be published, or applied, stops that part
+// alone, which an operator sees; Run ends when a part does, and the store or the bus is
+// closed.
 func (s *Rover) Run(ctx context.Context) error {
-	ctx, stop := context.WithCancelCause(ctx)
-	defer stop(nil)
-	var parts sync.WaitGroup
-	run := func(name string, part func(ctx context.Context) error) {
-		parts.Go(func() { stop(fmt.Errorf("rover: %s has ended: %w", name, part(ctx))) })
-	}
-	run("the relay", s.relay.Run)
-	run("the projection", s.projector.Run)
-	if s.commands != nil {
-		run("the server of commands", func(ctx context.Context) error { return s.commands.Serve(ctx, s.namespace, grid.Kind, s.answer) })
-	}
-	parts.Wait()
-	return context.Cause(ctx)
+	return s.parts.Run(ctx, Name,
+		s.parts.RelayJob(s.relay),
+		node.Job{Name: "the projection", Role: node.Query, Run: func(ctx context.Context) error { return s.projector.Run(ctx) }},
+		s.parts.CommandJob(grid.Kind, s.answer),
+	)
 }
 
 // Project brings the read model up to date once; the system must have no bus, and

@@ -16,6 +16,7 @@ import (
 	"time"
 
 	"github.com/aether-es/aether"
+	"github.com/aether-es/aether/apps/internal/node"
 	"github.com/aether-es/aether/apps/internal/server"
 	"github.com/aether-es/aether/apps/rover"
 	"github.com/aether-es/aether/apps/rover/grid"
@@ -32,7 +33,7 @@ type world struct {
 	url      string
 	rover    *rover.Rover
 	store    aether.EventStore
-	commands *integration.LocalCommands
+	commands integration.Commands
 	hub      *live.Hub
 	ended    <-chan error // has why the server ended, if it was not the end of the test
 }
@@ -80,8 +81,10 @@ func startWorld(t testing.TB, p parts) *world {
 	if err != nil {
 		t.Fatal(err)
 	}
-	w := &world{t: t, store: p.store, commands: &integration.LocalCommands{}}
-	w.rover, err = rover.New(p.store, "test", db, p.bus, w.commands, p.logger)
+	parts := node.Alone(p.store, "test", db, p.logger)
+	parts.Bus = p.bus
+	w := &world{t: t, store: p.store, commands: parts.Commands}
+	w.rover, err = rover.New(parts)
 	if err != nil {
 		t.Fatal(err)
 	}

@@ -11,6 +11,8 @@ import (
 	"github.com/aether-es/aether"
 	"github.com/aether-es/aether/apps/internal/jsonl"
 	"github.com/aether-es/aether/filestore"
+	"github.com/aether-es/aether/natsstore"
+	"github.com/aether-es/aether/pgstore"
 	"github.com/spf13/cobra"
 )
 
@@ -89,6 +91,8 @@ func (p *program) explainOpen(err error) error {
 		return &explained{err, fmt.Sprintf("there is no store in %s; name its folder with --data or $%s (append makes a new one)", p.dir, dirEnv)}
 	case errors.Is(err, filestore.ErrInUse):
 		return &explained{err, fmt.Sprintf("%s is in use: another process has it open, and one at a time can save; stop it, or wait for it with --wait 10s (what reads works meanwhile)", p.dir)}
+	case errors.Is(err, natsstore.ErrInUse):
+		return &explained{err, fmt.Sprintf("%s is in use: another node has its copies of the events there; name another folder with --data", p.dir)}
 	}
 	return err
 }
@@ -139,7 +143,7 @@ func fullMessage(e *filestore.DiskFullError) string {
 
 func plain(err error) string {
 	text := strings.ReplaceAll(err.Error(), "\n", "; ") // errors.Join puts them on lines
-	for _, prefix := range []string{"filestore: ", "aether: "} {
+	for _, prefix := range []string{"filestore: ", "pgstore: ", "natsstore: ", "aether: "} {
 		text = strings.TrimPrefix(text, prefix)
 	}
 	return text
@@ -185,6 +189,9 @@ var classes = []struct {
 	{aether.ErrDuplicateEvent, "duplicate", exitFailed},
 	{aether.ErrInvalid, "invalid", exitFailed},
 	{filestore.ErrInUse, "in-use", exitFailed},
+	{natsstore.ErrInUse, "in-use", exitFailed},
+	{aether.ErrUnavailable, "unavailable", exitFailed},
+	{pgstore.ErrNotMigrated, "not-migrated", exitFailed},
 	{filestore.ErrNotFound, "not-found", exitFailed},
 	{filestore.ErrDamaged, "damaged", exitFailed},
 	{filestore.ErrBackup, "backup", exitFailed},

@@ -17,6 +17,7 @@ import (
 const (
 	defaultDir       = "./aether-data"
 	dirEnv           = "AETHER_DATA"
+	storeEnv         = "AETHER_STORE"
 	defaultNamespace = "default"
 )
 
@@ -25,6 +26,8 @@ func (p *program) addFlags(root *cobra.Command) {
 	flags := root.PersistentFlags()
 	flags.StringVar(&p.dir, "data", cmp.Or(os.Getenv(dirEnv), defaultDir), "`folder` of the store; else $"+dirEnv+", else "+defaultDir)
 	flags.Lookup("data").DefValue = "" // it is in the text
+	flags.StringVar(&p.store, "store", os.Getenv(storeEnv), "`address` of a store on servers, postgres://… or nats://…; else $"+storeEnv+", else the folder")
+	flags.Lookup("store").DefValue = ""
 	flags.BoolVar(&p.json, "json", false, "write JSON, one object a line")
 }
 
@@ -49,6 +52,14 @@ func storeless(cmd *cobra.Command) *cobra.Command {
 	return cmd
 }
 
+// embedded marks a command that works on the embedded store alone.
+func embedded(cmd *cobra.Command) *cobra.Command {
+	cmd.Annotations = map[string]string{"embedded": "yes"}
+	return cmd
+}
+
+func isEmbedded(cmd *cobra.Command) bool { return cmd.Annotations["embedded"] != "" }
+
 func isStoreless(cmd *cobra.Command) bool { return cmd.Annotations["storeless"] != "" }
 
 // checkFlags looks at the flags that several commands have.
@@ -57,10 +68,15 @@ func (p *program) checkFlags(cmd *cobra.Command) error {
 		return nil // aether alone does nothing
 	}
 	if isStoreless(cmd) {
-		if cmd.Flags().Changed("data") {
-			return &usageError{cmd, errors.New("it works with no store, so --data does nothing")}
+		for _, name := range []string{"data", "store"} {
+			if cmd.Flags().Changed(name) {
+				return &usageError{cmd, fmt.Errorf("it works with no store, so --%s does nothing", name)}
+			}
 		}
 		return nil
+	}
+	if isEmbedded(cmd) && p.store != "" {
+		return &usageError{cmd, errors.New("it is for the embedded store; PostgreSQL and NATS have tools of their own for this, and export copies the events of any store")}
 	}
 	if p.dir == "" {
 		return &usageError{cmd, errors.New("--data is empty")}

@@ -12,7 +12,9 @@ import (
 	"time"
 
 	"github.com/aether-es/aether"
+	"github.com/aether-es/aether/apps/internal/node"
 	"github.com/aether-es/aether/filestore"
+	"github.com/aether-es/aether/natsstore"
 )
 
 // program is what all commands share: where they read and write, and the flags.
@@ -22,9 +24,11 @@ type program struct {
 	console *console // stderr
 
 	dir       string
+	store     string // the address of an engine of several machines; "" for the embedded one
 	namespace string
 	json      bool
 	wait      time.Duration
+	logger    *slog.Logger // of a server; nil for commands, which warn on the console
 
 	noHelp error // why help was not shown
 }
@@ -61,17 +65,17 @@ func (p *program) intake(ctx context.Context, in *intake, args []string) (err er
 	defer input.Close()
 	in.size = size
 
-	var engine *filestore.Store
+	var n *node.Node
 	defer func() {
-		if engine != nil {
-			err = errors.Join(err, engine.Close())
+		if n != nil {
+			err = errors.Join(err, n.Close())
 		}
 	}()
 	in.open = func() (_ aether.EventStore, err error) {
-		if engine, err = p.open(ctx); err != nil {
+		if n, err = p.open(ctx, ""); err != nil {
 			return nil, p.explainOpen(err)
 		}
-		return engine.Namespace(ctx, p.namespace)
+		return n.Engine.Namespace(ctx, p.namespace)
 	}
 	if p.hasStore(ctx) {
 		if in.store, err = in.open(); err != nil {
@@ -83,6 +87,9 @@ func (p *program) intake(ctx context.Context, in *intake, args []string) (err er
 
 // hasStore says whether there is a store, perhaps one that cannot be opened.
 func (p *program) hasStore(ctx context.Context) bool {
+	if p.store != "" {
+		return true // there is a server
+	}
 	engine, err := filestore.OpenReadOnly(ctx, p.dir, p.options())
 	if err == nil {
 		err = engine.Close()
@@ -90,12 +97,17 @@ func (p *program) hasStore(ctx context.Context) bool {
 	return !errors.Is(err, filestore.ErrNotFound)
 }
 
-func (p *program) open(ctx context.Context) (*filestore.Store, error) {
+// open opens the store for saving. The name is what other nodes know this one by.
+func (p *program) open(ctx context.Context, name string) (*node.Node, error) {
+	options := node.Options{Store: p.store, Folder: p.dir, Name: name, Embedded: p.options(), Logger: p.options().Logger}
+	if p.logger != nil {
+		options.Logger = p.logger
+	}
 	const again = 50 * time.Millisecond
 	for start := time.Now(); ; {
-		engine, err := filestore.Open(ctx, p.dir, p.options())
-		if !errors.Is(err, filestore.ErrInUse) || time.Since(start) >= p.wait {
-			return engine, err
+		n, err := node.Open(ctx, options)
+		if !isInUse(err) || time.Since(start) >= p.wait {
+			return n, err
 		}
 		p.console.progress(func() string { return "waiting for the process that has " + p.dir + " open" })
 		timer := time.NewTimer(again)
@@ -108,18 +120,18 @@ func (p *program) open(ctx context.Context) (*filestore.Store, error) {
 	}
 }
 
-// withStore opens the store for saving, and closes it.
-func (p *program) withStore(ctx context.Context, use func(engine *filestore.Store, store aether.EventStore) error) (err error) {
-	engine, err := p.open(ctx)
+func isInUse(err error) bool {
+	return errors.Is(err, filestore.ErrInUse) || errors.Is(err, natsstore.ErrInUse)
+}
+
+// withNode opens the store for saving, and closes it.
+func (p *program) withNode(ctx context.Context, name string, use func(n *node.Node) error) (err error) {
+	n, err := p.open(ctx, name)
 	if err != nil {
 		return p.explainOpen(err)
 	}
-	defer func() { err = errors.Join(err, engine.Close()) }()
-	store, err := engine.Namespace(ctx, p.namespace)
-	if err != nil {
-		return err
-	}
-	return use(engine, store)
+	defer func() { err = errors.Join(err, n.Close()) }()
+	return use(n)
 }
 
 // readFrom opens the store for reading.
@@ -130,7 +142,18 @@ func (p *program) withStore(ctx context.Context, use func(engine *filestore.Stor
 // use, nor may it wait for one that runs. It also changes nothing, makes no
 // folder, and works on a copy that cannot be written to. The price is that the
 // log is read from its beginning, a second per million events or two.
+//
+// A store on servers is opened like any node opens it.
 func (p *program) readFrom(ctx context.Context, use func(aether.Engine, aether.EventStore) error) (err error) {
+	if p.store != "" {
+		return p.withNode(ctx, "", func(n *node.Node) error {
+			store, err := n.Engine.Namespace(ctx, p.namespace)
+			if err != nil {
+				return err
+			}
+			return use(n.Engine, store)
+		})
+	}
 	engine, err := filestore.OpenReadOnly(ctx, p.dir, p.options())
 	if err != nil {
 		return p.explainOpen(err)

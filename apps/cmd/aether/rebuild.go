@@ -9,6 +9,7 @@ import (
 	"time"
 
 	"github.com/aether-es/aether"
+	"github.com/aether-es/aether/apps/internal/node"
 	roversystem "github.com/aether-es/aether/apps/rover"
 	"github.com/aether-es/aether/filestore"
 	"github.com/spf13/cobra"
@@ -38,14 +39,18 @@ func (p *program) rebuild(cmd *cobra.Command) error {
 		return p.explainOpen(filestore.ErrNotFound)
 	}
 	// Whoever has the store has the read DB.
-	return p.withStore(ctx, func(_ *filestore.Store, store aether.EventStore) (err error) {
+	return p.withNode(ctx, "", func(n *node.Node) (err error) {
 		logger := slog.New(&warnings{console: p.console, json: p.json})
 		db, _, err := openReadDB(filepath.Join(p.dir, readDBFolder), logger)
 		if err != nil {
 			return err
 		}
 		defer func() { err = errors.Join(err, db.Close()) }()
-		rovers, err := roversystem.New(store, p.namespace, db, nil, nil, logger)
+		store, err := n.Engine.Namespace(ctx, p.namespace)
+		if err != nil {
+			return err
+		}
+		rovers, err := roversystem.New(node.Parts{Store: store, Namespace: p.namespace, Roles: node.Roles{node.Query}, DB: db, Logger: logger})
 		if err != nil {
 			return err
 		}

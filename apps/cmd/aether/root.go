@@ -17,7 +17,8 @@ func newRootCommand(p *program) *cobra.Command {
 		Short: "Keep events, and read them again",
 		Long: `Aether keeps events: facts that are appended to a log and never change. Each belongs to
 an actor, "kind/key", whose events have the versions 1, 2, 3 …; together they form a
-log with the positions 1, 2, 3 …. A store is a folder, and no server is needed.
+log with the positions 1, 2, 3 …. A store is a folder, and no server is needed; with
+--store it is in PostgreSQL or NATS JetStream, which several machines share.
 
 Events go in and out as JSON, one a line:
 
@@ -48,6 +49,8 @@ Errors and warnings go to stderr. With --json they are objects: {"warning":…} 
   damaged      the store or backup is not as it was written
   backup       the folder is a backup, in which nothing can be saved
   unfinished   a backup or restore into the folder was cut short
+  unavailable  the servers of the store cannot be reached
+  not-migrated the schema in PostgreSQL is not up to date: aether migrate
   disk-full, stopped (the disk failed), interrupted, failed (anything else)
 
 An error of append or import has "savedLines", up to which the input is saved, and
@@ -85,11 +88,13 @@ versions; a duplicate "actorId", "id", "version" in the store, and "tried".`,
 		newStreamsCommand(p),
 		newExportCommand(p),
 		newImportCommand(p),
-		newVerifyCommand(p),
-		newBackupCommand(p),
-		newRestoreCommand(p),
+		embedded(newVerifyCommand(p)),
+		embedded(newBackupCommand(p)),
+		embedded(newRestoreCommand(p)),
 		newServeCommand(p),
 		newRebuildCommand(p),
+		newMigrateCommand(p),
+		newNATSCommand(p),
 		newBenchCommand(),
 		newVersionCommand(p),
 	)
@@ -101,6 +106,7 @@ versions; a duplicate "actorId", "id", "version" in the store, and "tried".`,
 			return
 		}
 		root.PersistentFlags().Lookup("data").Hidden = isStoreless(cmd)
+		root.PersistentFlags().Lookup("store").Hidden = isStoreless(cmd) || isEmbedded(cmd)
 		help(cmd, args)
 	})
 	return root

@@ -4,17 +4,18 @@ import (
 	"context"
 	"crypto/tls"
 	"errors"
+	"fmt"
 	"log/slog"
 	"net"
+	"os"
 	"path/filepath"
 	"time"
 
-	"github.com/aether-es/aether"
+	"github.com/aether-es/aether/apps/internal/node"
 	"github.com/aether-es/aether/apps/internal/server"
 	roversystem "github.com/aether-es/aether/apps/rover"
-	"github.com/aether-es/aether/filestore"
 	filereaddb "github.com/aether-es/aether/filestore/readdb"
-	"github.com/aether-es/aether/integration"
+	"github.com/aether-es/aether/lease"
 	"github.com/aether-es/aether/readdb"
 	"github.com/spf13/cobra"
 )
@@ -27,6 +28,8 @@ type serveFlags struct {
 	grace     time.Duration
 	demo      bool
 	verbose   bool
+	roles     string
+	name      string
 }
 
 // readDBFolder is the folder of the read DB within that of the store.
@@ -39,8 +42,14 @@ func newServeCommand(p *program) *cobra.Command {
 		Short: "Run the systems, with their API, pages and live updates",
 		Long: `Serve runs everything in one process on the store: the rover system with its API, its pages
 and live updates. Open http://127.0.0.1:8080 in a browser; the API is described at
-/api and /openapi.json. The read DB is in the folder "readdb" of the store: it is made
+/api and /openapi.json. The read DB is in the folder "readdb" of --data: it is made
 again from the events when it is missing.
+
+With --store several nodes do the work, each with a folder of its own. --roles says what
+one of them does: command (decides commands), query (keeps a read DB and answers from it),
+relay (publishes integration events), effects (calls and deadlines), web (takes commands
+over HTTP, and has the pages, with query). On NATS a command goes to the node that has its
+actor in memory, wherever it comes in; on PostgreSQL the node that takes it decides it.
 
 For operators there are /healthz, /readyz, /metrics (Prometheus), /api/projections and
 /api/relays.
@@ -53,7 +62,8 @@ put it behind a proxy that has one.
 SIGTERM or Ctrl-C has /readyz say no, takes requests for the time of --grace still, lets
 those under way end, saves, and stops. A second one ends it at once.`,
 		Example: `  aether serve --demo
-  aether serve --data /srv/aether --listen 0.0.0.0:8443 --token-file token --tls-cert c.pem --tls-key k.pem`,
+  aether serve --data /srv/aether --listen 0.0.0.0:8443 --token-file token --tls-cert c.pem --tls-key k.pem
+  aether serve --data node1 --store "nats://n1,n2,n3?replicas=3&sync=always" --roles command,relay`,
 		Args: arguments(0, 0, ""),
 		RunE: func(cmd *cobra.Command, _ []string) error { return p.serve(cmd.Context(), cmd, &flags) },
 	}
@@ -64,6 +74,8 @@ those under way end, saves, and stops. A second one ends it at once.`,
 	cmd.Flags().DurationVar(&flags.grace, "grace", 500*time.Millisecond, "how much `time` /readyz says no before it stops")
 	cmd.Flags().BoolVar(&flags.demo, "demo", false, "fill it with grids and rovers that move")
 	cmd.Flags().BoolVar(&flags.verbose, "verbose", false, "log every request")
+	cmd.Flags().StringVar(&flags.roles, "roles", node.AllRoles().String(), "what this node does, with --store")
+	cmd.Flags().StringVar(&flags.name, "name", "", "`name` of this node for others to read; else that of the machine")
 	p.addNamespace(cmd)
 	p.addWait(cmd)
 	return cmd
@@ -88,45 +100,65 @@ func (p *program) serve(ctx context.Context, cmd *cobra.Command, flags *serveFla
 		return err
 	}
 	defer listener.Close()
-	logger := p.serveLogger(flags.verbose)
-	return p.withStore(ctx, func(engine *filestore.Store, store aether.EventStore) error {
-		return p.serveStore(ctx, flags, listener, engine, store, token, certificates, logger)
+	roles, err := node.ParseRoles(flags.roles)
+	if err != nil {
+		return &usageError{cmd, fmt.Errorf("--roles: %w", err)}
+	}
+	p.logger = p.serveLogger(flags.verbose)
+	name := flags.name
+	if name == "" {
+		name, _ = os.Hostname() // it is for people
+	}
+	return p.withNode(ctx, name, func(n *node.Node) error {
+		if roles.Has(node.Web) && !roles.Has(node.Command) && !n.CarriesCommands() {
+			return &usageError{cmd, errors.New("--roles: on this store commands stay in the process that takes them, so web needs command")}
+		}
+		parts, err := n.Parts(ctx, p.namespace, roles)
+		if err != nil {
+			return err
+		}
+		return p.serveNode(ctx, flags, listener, n, parts, token, certificates)
 	})
 }
 
-// serveStore runs the server on a store.
-func (p *program) serveStore(ctx context.Context, flags *serveFlags, listener net.Listener, engine *filestore.Store, store aether.EventStore, token string, certificates *tls.Config, logger *slog.Logger) (err error) {
-	db, check, err := openReadDB(filepath.Join(p.dir, readDBFolder), logger)
-	if err != nil {
-		return err
+// serveNode runs the server on a store.
+func (p *program) serveNode(ctx context.Context, flags *serveFlags, listener net.Listener, n *node.Node, parts node.Parts, token string, certificates *tls.Config) (err error) {
+	check := func() error { return nil }
+	if parts.Roles.Has(node.Query) {
+		if parts.DB, check, err = openReadDB(filepath.Join(p.dir, readDBFolder), p.logger); err != nil {
+			return err
+		}
+		defer func() { err = errors.Join(err, parts.DB.Close()) }()
 	}
-	defer func() { err = errors.Join(err, db.Close()) }()
-
-	bus, commands := integration.NewLocal(nil), &integration.LocalCommands{}
-	rovers, err := roversystem.New(store, p.namespace, db, bus, commands, logger)
+	rovers, err := roversystem.New(parts)
 	if err != nil {
 		return err
 	}
 	config := server.Config{
-		Store: store, Namespace: p.namespace, Version: thisBuild().Version, Logger: logger, Token: token, Grace: flags.grace,
+		Store: parts.Store, Namespace: p.namespace, Version: thisBuild().Version, Logger: p.logger, Roles: parts.Roles, Token: token, Grace: flags.grace,
 	}
 	if flags.demo {
-		config.Background = append(config.Background, roversystem.NewDemo(commands, p.namespace).Run)
+		demo := roversystem.NewDemo(parts.Commands, p.namespace)
+		config.Background = append(config.Background, func(ctx context.Context) error {
+			return lease.Keep(ctx, parts.Leases, p.namespace+"/demo", &lease.KeepOptions{Logger: p.logger}, demo.Run)
+		})
 	}
 	s, err := server.New(config, rovers)
 	if err != nil {
 		return errors.Join(err, rovers.Close())
 	}
 	s.WatchReadDB(check)
-	s.WatchStore(func() (free, failed uint64, err error) {
-		stats, err := engine.Stats()
-		return stats.FreeBytes, stats.FailedSaves, err
-	})
+	if n.Embedded != nil {
+		s.WatchStore(func() (free, failed uint64, err error) {
+			stats, err := n.Embedded.Stats()
+			return stats.FreeBytes, stats.FailedSaves, err
+		})
+	}
 	scheme := "http"
 	if certificates != nil {
 		scheme = "https"
 	}
-	logger.Info("serving", "address", scheme+"://"+listener.Addr().String(), "data", p.dir, "namespace", p.namespace)
+	p.logger.Info("serving", "address", scheme+"://"+listener.Addr().String(), "data", p.dir, "namespace", p.namespace, "roles", parts.Roles.String())
 	return s.Run(ctx, listener, certificates)
 }
 

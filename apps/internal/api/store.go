@@ -24,6 +24,11 @@ func storeProblem(err error) *Problem {
 		p.Type, p.Title, p.cause = typeNotSaved, "nothing was saved", err
 		return p
 	}
+	if errors.Is(err, aether.ErrUnavailable) {
+		p := NewProblem(http.StatusServiceUnavailable, "The servers of the event store do not answer. A command may have been carried out; the same command with the same key tells.")
+		p.cause = err
+		return p
+	}
 	if e, ok := errors.AsType[*schema.DecodeError](err); ok {
 		why := "its data does not fit the type"
 		switch {

@@ -15,11 +15,11 @@ import (
 	"time"
 
 	"github.com/aether-es/aether"
+	"github.com/aether-es/aether/apps/internal/node"
 	"github.com/aether-es/aether/apps/internal/server"
 	"github.com/aether-es/aether/apps/rover"
 	"github.com/aether-es/aether/apps/rover/grid"
 	filereaddb "github.com/aether-es/aether/filestore/readdb"
-	"github.com/aether-es/aether/integration"
 	"github.com/aether-es/aether/readdb"
 )
 
@@ -70,7 +70,7 @@ func withReadDB(folder string, run func(db *readdb.DB) error) error {
 func roverRuns(ctx context.Context, o *Options, store aether.EventStore, folder string) (lag, query Result, err error) {
 	err = withReadDB(folder, func(db *readdb.DB) error {
 		logger := slog.New(slog.DiscardHandler)
-		system, err := rover.New(store, "default", db, integration.NewLocal(nil), nil, logger)
+		system, err := rover.New(node.Alone(store, "default", db, logger))
 		if err != nil {
 			return err
 		}
@@ -103,7 +103,7 @@ func realisticGrid(ctx context.Context, system *rover.Rover, id string) error {
 	for i := range 36 {
 		rocks = append(rocks, grid.Point{X: 12 + i%12, Y: 4 + 2*(i/12)})
 	}
-	if _, err := system.Create(ctx, id, grid.Create{Width: 24, Height: 16, Obstacles: rocks}, nil); err != nil {
+	if _, err := system.Do(ctx, id, grid.Create{Width: 24, Height: 16, Obstacles: rocks}, nil); err != nil {
 		return err
 	}
 	for i := range gridRovers {
@@ -191,7 +191,7 @@ func roverRebuild(ctx context.Context, o *Options, store aether.EventStore, fold
 	result := Result{Name: "rover rebuild"}
 	o.Progress(fmt.Sprintf("rover, making the read DB of %d events", rebuildEvents))
 	err := withReadDB(folder, func(db *readdb.DB) error {
-		system, err := rover.New(store, "default", db, nil, nil, slog.New(slog.DiscardHandler))
+		system, err := rover.New(node.Parts{Store: store, Namespace: "default", Roles: node.Roles{node.Query}, DB: db, Logger: slog.New(slog.DiscardHandler)})
 		if err != nil {
 			return err
 		}

@@ -14,11 +14,11 @@ import (
 	"testing"
 
 	"github.com/aether-es/aether"
+	"github.com/aether-es/aether/apps/internal/node"
 	"github.com/aether-es/aether/apps/internal/server"
 	"github.com/aether-es/aether/apps/rover"
 	"github.com/aether-es/aether/filestore"
 	filereaddb "github.com/aether-es/aether/filestore/readdb"
-	"github.com/aether-es/aether/integration"
 	"github.com/aether-es/aether/readdb"
 )
 
@@ -87,7 +87,7 @@ func (w *world) run(ctx context.Context, listener net.Listener, ready chan<- str
 		return errors.Join(err, kv.Close())
 	}
 	defer closing(db)
-	system, err := rover.New(store, "test", db, integration.NewLocal(nil), &integration.LocalCommands{}, logger)
+	system, err := rover.New(node.Alone(store, "test", db, logger))
 	if err != nil {
 		return err
 	}

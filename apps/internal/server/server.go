@@ -18,6 +18,7 @@ import (
 
 	"github.com/aether-es/aether"
 	"github.com/aether-es/aether/apps/internal/api"
+	"github.com/aether-es/aether/apps/internal/node"
 	"github.com/aether-es/aether/apps/internal/web"
 	"github.com/aether-es/aether/integration"
 	"github.com/aether-es/aether/live"
@@ -32,6 +33,10 @@ type Config struct {
 	Namespace string
 	Version   string // of the program
 	Logger    *slog.Logger
+
+	// Roles are those of the node; all of them when nil. One without queries over HTTP
+	// has no pages.
+	Roles node.Roles
 
 	// Token, when it is not empty, must come with every request; see [Server.guard].
 	// Without one, requests for other hosts than this machine are refused.
@@ -95,6 +100,9 @@ type TopicFunc func(ctx context.Context, key string) (live.Document, error)
 func New(config Config, systems ...System) (*Server, error) {
 	s := &Server{Config: config, Mux: http.NewServeMux(), systems: systems, topics: make(map[string]TopicFunc)}
 	s.Logger = cmp.Or(s.Logger, slog.Default())
+	if s.Roles == nil {
+		s.Roles = node.AllRoles()
+	}
 	s.Drain = cmp.Or(s.Drain, 10*time.Second)
 	s.BodyTimeout = cmp.Or(s.BodyTimeout, 30*time.Second)
 	s.API = api.New(s.Mux, s.Version, s.Logger)
@@ -112,9 +120,17 @@ func New(config Config, systems ...System) (*Server, error) {
 	for _, system := range systems {
 		system.Register(s)
 	}
-	s.Mux.Handle("GET /live", s.Hub)
 	s.operations()
-	s.Site.Register(s.Mux)
+	if s.Roles.Has(node.Query) {
+		s.Mux.Handle("GET /live", s.Hub)
+	}
+	if s.Roles.Has(node.Query) && s.Roles.Has(node.Web) {
+		s.Site.Register(s.Mux)
+	} else {
+		s.Mux.HandleFunc("GET /", func(w http.ResponseWriter, r *http.Request) {
+			api.Write(w, r, api.NewProblem(http.StatusNotFound, fmt.Sprintf("This node has the roles %v, and nothing at this path; pages are where query and web are.", s.Roles)))
+		})
+	}
 	return s, nil
 }
 
@@ -233,10 +249,11 @@ func (s *Server) Run(ctx context.Context, listener net.Listener, certificates *t
 	if closed := s.Hub.Close(); closed != nil {
 		err = errors.Join(err, closed)
 	}
+	// Nodes still send commands here until the systems say that they take no more.
+	stop(nil)
+	running.Wait()
 	for _, system := range s.systems {
 		err = errors.Join(err, system.Close())
 	}
-	stop(nil)
-	running.Wait()
 	return err
 }

@@ -1,0 +1,63 @@
+package node
+
+import (
+	"fmt"
+	"net/url"
+	"slices"
+	"strconv"
+	"strings"
+
+	"github.com/aether-es/aether/natsstore"
+)
+
+// natsSettings are what the address of a NATS store says.
+type natsSettings struct {
+	url      string // of the servers
+	conn     natsstore.ConnOptions
+	replicas int
+	syncs    bool // the servers sync every write
+}
+
+// parseNATS reads an address: the servers, separated by commas, and settings in the query
+// of the last: "nats://a:4222,b:4222?replicas=3&sync=always".
+func parseNATS(store string) (*natsSettings, error) {
+	servers, query, _ := strings.Cut(store, "?")
+	scheme, _, _ := strings.Cut(servers, "://")
+	s := &natsSettings{url: servers}
+	for server := range strings.SplitSeq(servers, ",") {
+		if !strings.Contains(server, "://") {
+			server = scheme + "://" + server
+		}
+		u, err := parse(server)
+		if err != nil {
+			return nil, err
+		}
+		if u.Host == "" || u.Path != "" {
+			return nil, fmt.Errorf("%q is no NATS server: write nats://host:port", u.Redacted())
+		}
+	}
+	values, err := url.ParseQuery(query)
+	if err != nil {
+		return nil, fmt.Errorf("the settings behind the ? of the address: %w", err)
+	}
+	known := []string{"replicas", "prefix", "sync", "creds"}
+	for name := range values {
+		if !slices.Contains(known, name) {
+			return nil, fmt.Errorf("%q is no setting of a NATS store; there are %s", name, strings.Join(known, ", "))
+		}
+	}
+	if text := values.Get("replicas"); text != "" {
+		if s.replicas, err = strconv.Atoi(text); err != nil || s.replicas < 1 || s.replicas > 5 {
+			return nil, fmt.Errorf("replicas=%s: it is a number from 1 to 5", text)
+		}
+	}
+	switch text := values.Get("sync"); text {
+	case "always":
+		s.syncs = true
+	case "":
+	default:
+		return nil, fmt.Errorf("sync=%s: it is always, where the servers are set so, or left out", text)
+	}
+	s.conn.Prefix, s.conn.CredentialsFile = values.Get("prefix"), values.Get("creds")
+	return s, nil
+}
