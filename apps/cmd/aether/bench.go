@@ -17,7 +17,7 @@ import (
 
 // newBenchCommand measures this machine. It keeps no store of the user's: the
 // files it makes lie in a folder of its own, which it removes.
-func newBenchCommand() *cobra.Command {
+func newBenchCommand(p *program) *cobra.Command {
 	var names []string
 	var about strings.Builder
 	for _, b := range bench.Benchmarks() {
@@ -30,18 +30,23 @@ func newBenchCommand() *cobra.Command {
 	subscribers := number(10_000)
 	cmd := storeless(&cobra.Command{
 		Use:   "bench [NAME]...",
-		Short: "Measure the engine on this machine, against a bare file",
+		Short: "Measure the engine on this machine, against what it stands on",
 		Long: `Bench measures the embedded engine on this machine and this disk, and beside it what the
 bare disk does. Without a name all benchmarks run:
 
 ` + about.String() + `
+With --store it measures the engine on these servers, in a schema or streams that it makes
+and removes, and in place of the bare file rows that pgx inserts in pipelines, or messages
+that the client of NATS publishes: append, load, scan and host.
+
 Ratio: the engine's rate over that of the bare file with as many writers; in "large",
 the time of a call in the large store over that in the small one. The writers of "live"
 are subscribers, in a process of their own on the same cores. Machines are noisy:
 run it three times and take the medians.`,
 		Example: `  aether bench                     all of it, a few minutes
   aether bench append --dir /mnt   appends, on the disk under /mnt
-  aether bench --json > run.json   for scripts and comparisons`,
+  aether bench --json > run.json   for scripts and comparisons
+  aether bench --store nats://127.0.0.1:4222 append load`,
 		ValidArgs: names,
 		Args: func(cmd *cobra.Command, args []string) error {
 			if err := cobra.OnlyValidArgs(cmd, args); err != nil {
@@ -60,6 +65,7 @@ run it three times and take the medians.`,
 			}
 			defer os.RemoveAll(own)
 			options := &bench.Options{
+				Store:       p.store,
 				Folder:      own,
 				Duration:    time.Duration(length),
 				Scale:       int(events),
@@ -78,6 +84,7 @@ run it three times and take the medians.`,
 			return printReport(cmd.OutOrStdout(), report)
 		},
 	})
+	cmd.Annotations["servers"] = "yes"
 	cmd.Flags().StringVar(&folder, "dir", ".", "`folder` on the disk to measure; one is made in it and removed")
 	cmd.Flags().Var(&length, "time", "how long each part is measured")
 	cmd.Flags().Var(&events, "events", "events of the large store of \"large\"; 0: leave it out")
@@ -89,8 +96,11 @@ run it three times and take the medians.`,
 func runBenchmarks(ctx context.Context, names []string, options *bench.Options) (bench.Report, error) {
 	report := bench.Report{Machine: bench.ThisMachine()}
 	for _, b := range bench.Benchmarks() {
-		if len(names) > 0 && !slices.Contains(names, b.Name) {
+		if len(names) > 0 && !slices.Contains(names, b.Name) || len(names) == 0 && b.Embedded && options.Store != "" {
 			continue
+		}
+		if b.Embedded && options.Store != "" {
+			return report, fmt.Errorf("benchmark %s is about the embedded engine: leave --store out", b.Name)
 		}
 		results, err := b.Run(ctx, options)
 		if err != nil {

@@ -69,7 +69,7 @@ func (p *program) checkFlags(cmd *cobra.Command) error {
 	}
 	if isStoreless(cmd) {
 		for _, name := range []string{"data", "store"} {
-			if cmd.Flags().Changed(name) {
+			if cmd.Flags().Changed(name) && !(name == "store" && cmd.Annotations["servers"] != "") {
 				return &usageError{cmd, fmt.Errorf("it works with no store, so --%s does nothing", name)}
 			}
 		}

@@ -95,7 +95,7 @@ versions; a duplicate "actorId", "id", "version" in the store, and "tried".`,
 		newRebuildCommand(p),
 		newMigrateCommand(p),
 		newNATSCommand(p),
-		newBenchCommand(),
+		newBenchCommand(p),
 		newVersionCommand(p),
 	)
 	root.SetHelpCommand(newHelpCommand())
@@ -106,7 +106,7 @@ versions; a duplicate "actorId", "id", "version" in the store, and "tried".`,
 			return
 		}
 		root.PersistentFlags().Lookup("data").Hidden = isStoreless(cmd)
-		root.PersistentFlags().Lookup("store").Hidden = isStoreless(cmd) || isEmbedded(cmd)
+		root.PersistentFlags().Lookup("store").Hidden = isStoreless(cmd) && cmd.Annotations["servers"] == "" || isEmbedded(cmd)
 		help(cmd, args)
 	})
 	return root

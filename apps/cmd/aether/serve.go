@@ -14,9 +14,7 @@ import (
 	"github.com/aether-es/aether/apps/internal/node"
 	"github.com/aether-es/aether/apps/internal/server"
 	roversystem "github.com/aether-es/aether/apps/rover"
-	filereaddb "github.com/aether-es/aether/filestore/readdb"
 	"github.com/aether-es/aether/lease"
-	"github.com/aether-es/aether/readdb"
 	"github.com/spf13/cobra"
 )
 
@@ -30,6 +28,7 @@ type serveFlags struct {
 	verbose   bool
 	roles     string
 	name      string
+	join      string
 }
 
 // readDBFolder is the folder of the read DB within that of the store.
@@ -76,6 +75,7 @@ those under way end, saves, and stops. A second one ends it at once.`,
 	cmd.Flags().BoolVar(&flags.verbose, "verbose", false, "log every request")
 	cmd.Flags().StringVar(&flags.roles, "roles", node.AllRoles().String(), "what this node does, with --store")
 	cmd.Flags().StringVar(&flags.name, "name", "", "`name` of this node for others to read; else that of the machine")
+	cmd.Flags().StringVar(&flags.join, "join", "", "`URL` of another node, whose read DB this one begins with if it has none")
 	p.addNamespace(cmd)
 	p.addWait(cmd)
 	return cmd
@@ -94,6 +94,9 @@ func (p *program) serve(ctx context.Context, cmd *cobra.Command, flags *serveFla
 	certificates, err := readCertificate(cmd, flags.cert, flags.key)
 	if err != nil {
 		return err
+	}
+	if err := checkJoin(flags.join); err != nil {
+		return &usageError{cmd, err}
 	}
 	listener, err := listen(cmd, flags.listen)
 	if err != nil {
@@ -125,7 +128,11 @@ func (p *program) serve(ctx context.Context, cmd *cobra.Command, flags *serveFla
 func (p *program) serveNode(ctx context.Context, flags *serveFlags, listener net.Listener, n *node.Node, parts node.Parts, token string, certificates *tls.Config) (err error) {
 	check := func() error { return nil }
 	if parts.Roles.Has(node.Query) {
-		if parts.DB, check, err = openReadDB(filepath.Join(p.dir, readDBFolder), p.logger); err != nil {
+		folder := filepath.Join(p.dir, readDBFolder)
+		if flags.join != "" {
+			joinReadDB(ctx, folder, flags.join, token, p.logger)
+		}
+		if parts.DB, check, err = openReadDB(folder, p.logger); err != nil {
 			return err
 		}
 		defer func() { err = errors.Join(err, parts.DB.Close()) }()
@@ -148,6 +155,9 @@ func (p *program) serveNode(ctx context.Context, flags *serveFlags, listener net
 		return errors.Join(err, rovers.Close())
 	}
 	s.WatchReadDB(check)
+	if parts.DB != nil {
+		s.ShareReadDB(parts.DB)
+	}
 	if n.Embedded != nil {
 		s.WatchStore(func() (free, failed uint64, err error) {
 			stats, err := n.Embedded.Stats()
@@ -171,29 +181,4 @@ func (p *program) serveLogger(verbose bool) *slog.Logger {
 		return slog.New(slog.NewJSONHandler(p.console, options))
 	}
 	return slog.New(slog.NewTextHandler(p.console, options))
-}
-
-// openReadDB opens the read DB; a damaged one is made again, since the events have it
-// all. What it returns beside says why the read DB keeps nothing any more.
-func openReadDB(folder string, logger *slog.Logger) (*readdb.DB, func() error, error) {
-	open := func() (*readdb.DB, func() error, error) {
-		kv, err := filereaddb.Open(folder, &filereaddb.Options{Logger: logger})
-		if err != nil {
-			return nil, nil, err
-		}
-		db, err := readdb.New(kv)
-		if err != nil {
-			return nil, nil, errors.Join(err, kv.Close())
-		}
-		return db, kv.Check, nil
-	}
-	db, check, err := open()
-	if errors.Is(err, readdb.ErrDamaged) {
-		logger.Warn("the read DB is damaged and is made again from the events", "folder", folder, "error", err)
-		if err := filereaddb.Remove(folder); err != nil {
-			return nil, nil, err
-		}
-		return open()
-	}
-	return db, check, err
 }

@@ -14,20 +14,30 @@ import (
 // eventSize is how large the events of all benchmarks are, by Event.Size.
 const eventSize = 512
 
-var appendCases = []struct{ writers, batch int }{
-	{1, 1}, {16, 1}, {128, 1}, {1024, 1}, {1, 100}, {16, 100},
-}
+// appendCase is how many save at the same time, and how many events with each save.
+type appendCase struct{ writers, batch int }
 
 // runAppend measures saves against the bare limit, each case right after its
 // limit, since machines drift.
 func runAppend(ctx context.Context, o *Options) ([]Result, error) {
 	var results []Result
-	for _, c := range appendCases {
-		bare, err := bareAppend(ctx, o, c.writers, c.batch)
+	engine, err := engineOf(o.Store)
+	if err != nil {
+		return nil, err
+	}
+	for _, c := range engine.cases {
+		o.Progress(fmt.Sprintf("%s, %d writers, %d events a write", engine.bareName, c.writers, c.batch))
+		bare, err := engine.bare(ctx, o, c)
 		if err != nil {
 			return nil, err
 		}
-		saved, err := storeAppend(ctx, o, c.writers, c.batch)
+		bare.Name, bare.Writers, bare.Batch = "bare", c.writers, c.batch
+		o.Progress(fmt.Sprintf("%s, %d writers, %d events a save", engine.name, c.writers, c.batch))
+		var saved Result
+		err = inStore(ctx, o, func(store aether.EventStore) error {
+			saved, err = appendTo(ctx, o, store, c.writers, c.batch)
+			return err
+		})
 		if err != nil {
 			return nil, err
 		}
@@ -37,96 +47,96 @@ func runAppend(ctx context.Context, o *Options) ([]Result, error) {
 	return results, nil
 }
 
-// bareAppend is the limit: one file that grows. Whoever finds nobody writing
-// writes everything that waits with one call, syncs with another, and lets the
+// bareFile is the limit of the embedded engine: one file that grows. Whoever finds nobody
+// writing writes everything that waits with one call, syncs with another, and lets the
 // others go.
-func bareAppend(ctx context.Context, o *Options, writers, batch int) (Result, error) {
-	result := Result{Name: "bare", Writers: writers, Batch: batch}
-	o.Progress(fmt.Sprintf("bare file, %d writers, %d events a write", writers, batch))
+func bareFile(ctx context.Context, o *Options, c appendCase) (result Result, err error) {
 	file, err := os.Create(filepath.Join(o.Folder, "bare"))
 	if err != nil {
 		return result, err
 	}
 	defer os.Remove(file.Name())
 	defer file.Close()
-	data := make([]byte, batch*eventSize)
-	log := bareLog{file: file, wake: make(chan struct{}, 1), stop: make(chan struct{})}
-	done := make(chan struct{})
-	go func() { defer close(done); log.write() }()
+	data := make([]byte, c.batch*eventSize)
+	var buf []byte
+	err = grouped(c.writers, func(group []groupWrite) error {
+		buf = buf[:0]
+		for range group {
+			buf = append(buf, data...)
+		}
+		if _, err := file.Write(buf); err != nil {
+			return err
+		}
+		return unix.Fdatasync(int(file.Fd()))
+	}, func(write func(writer, n int) error) error {
+		result.PerSecond, result.P50, result.P99, err = load(ctx, c.writers, o.Duration, write)
+		result.PerSecond *= float64(c.batch)
+		return err
+	})
+	return result, err
+}
+
+// groupWrite is one write of a writer.
+type groupWrite struct {
+	writer, n int
+	done      chan error
+}
+
+// grouped runs something whose writes are made together: all that wait with one call.
+func grouped(writers int, commit func(group []groupWrite) error, run func(write func(writer, n int) error) error) error {
+	g := grouper{commit: commit, wake: make(chan struct{}, 1), stop: make(chan struct{})}
+	ended := make(chan struct{})
+	go func() { defer close(ended); g.run() }()
 	waits := make([]chan error, writers)
 	for i := range waits {
 		waits[i] = make(chan error, 1)
 	}
-	result.PerSecond, result.P50, result.P99, err = load(ctx, writers, o.Duration, func(w, _ int) error {
-		return log.append(data, waits[w])
+	err := run(func(writer, n int) error {
+		g.add(groupWrite{writer, n, waits[writer]})
+		return <-waits[writer]
 	})
-	close(log.stop)
-	<-done
-	result.PerSecond *= float64(batch)
-	return result, err
+	close(g.stop)
+	<-ended
+	return err
 }
 
-type bareLog struct {
-	file    *os.File
+type grouper struct {
+	commit  func(group []groupWrite) error
 	wake    chan struct{}
 	stop    chan struct{}
 	mu      sync.Mutex
-	waiting []bareWrite
+	waiting []groupWrite
 }
 
-type bareWrite struct {
-	data []byte
-	done chan error
-}
-
-func (l *bareLog) append(data []byte, done chan error) error {
-	l.mu.Lock()
-	l.waiting = append(l.waiting, bareWrite{data, done})
-	first := len(l.waiting) == 1
-	l.mu.Unlock()
+func (g *grouper) add(w groupWrite) {
+	g.mu.Lock()
+	g.waiting = append(g.waiting, w)
+	first := len(g.waiting) == 1
+	g.mu.Unlock()
 	if first {
 		select {
-		case l.wake <- struct{}{}:
+		case g.wake <- struct{}{}:
 		default:
 		}
 	}
-	return <-done
 }
 
-func (l *bareLog) write() {
-	var buf []byte
-	var group []bareWrite
+func (g *grouper) run() {
+	var group []groupWrite
 	for {
 		select {
-		case <-l.wake:
-		case <-l.stop:
+		case <-g.wake:
+		case <-g.stop:
 			return
 		}
-		l.mu.Lock()
-		group, l.waiting = l.waiting, group[:0]
-		l.mu.Unlock()
-		buf = buf[:0]
-		for _, w := range group {
-			buf = append(buf, w.data...)
-		}
-		_, err := l.file.Write(buf)
-		if err == nil {
-			err = unix.Fdatasync(int(l.file.Fd()))
-		}
+		g.mu.Lock()
+		group, g.waiting = g.waiting, group[:0]
+		g.mu.Unlock()
+		err := g.commit(group)
 		for _, w := range group {
 			w.done <- err
 		}
 	}
-}
-
-// storeAppend measures saves to a new store.
-func storeAppend(ctx context.Context, o *Options, writers, batch int) (result Result, err error) {
-	o.Progress(fmt.Sprintf("filestore, %d writers, %d events a save", writers, batch))
-	err = inStore(ctx, o, func(store aether.EventStore) error {
-		result, err = appendTo(ctx, o, store, writers, batch)
-		return err
-	})
-	return result, err
 }
 
 // saver makes the saves of one actor.

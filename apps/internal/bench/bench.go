@@ -39,8 +39,11 @@ type Report struct {
 	Results []Result `json:"results"`
 }
 
-// Options of a run. Folder is where the files are made; they are removed again.
+// Options of a run. Folder is where the files are made; they are removed again. Store is
+// the address of an engine on servers that is measured in place of the embedded one; what
+// is made there is removed again, too.
 type Options struct {
+	Store    string
 	Folder   string
 	Duration time.Duration // of each timed part
 	Scale    int           // events of the large store; 0 leaves it out
@@ -52,22 +55,23 @@ type Options struct {
 
 // Benchmark is a named part of a run.
 type Benchmark struct {
-	Name  string
-	About string
-	Run   func(ctx context.Context, options *Options) ([]Result, error)
+	Name     string
+	About    string
+	Embedded bool // it is about the embedded engine, or about one process
+	Run      func(ctx context.Context, options *Options) ([]Result, error)
 }
 
 // Benchmarks returns all there are, in the order in which they run.
 func Benchmarks() []Benchmark {
 	return []Benchmark{
-		{"append", "durable saves of single events and of batches, against one bare file", runAppend},
-		{"load", "reading actors of 10, 100 and 1000 events", runLoad},
-		{"scan", "reading the log", runScan},
-		{"host", "commands to one hot actor and to 10,000, and the state of actors not in memory", runHost},
-		{"deadline", "a million pending deadlines: reading them, firing 10,000, memory", runDeadline},
-		{"live", "a change to 10,000 subscribers over WebSockets, from publication to receipt", runLive},
-		{"rover", "command to document, queries over HTTP, and making the read DB again", runRover},
-		{"large", "append and load in a small store and in one of many events; memory and time to open", runLarge},
+		{Name: "append", About: "durable saves of single events and of batches, against one bare file", Run: runAppend},
+		{Name: "load", About: "reading actors of 10, 100 and 1000 events", Run: runLoad},
+		{Name: "scan", About: "reading the log", Run: runScan},
+		{Name: "host", About: "commands to one hot actor and to 10,000, and the state of actors not in memory", Run: runHost},
+		{Name: "deadline", About: "a million pending deadlines: reading them, firing 10,000, memory", Embedded: true, Run: runDeadline},
+		{Name: "live", About: "a change to 10,000 subscribers over WebSockets, from publication to receipt", Embedded: true, Run: runLive},
+		{Name: "rover", About: "command to document, queries over HTTP, and making the read DB again", Embedded: true, Run: runRover},
+		{Name: "large", About: "append and load in a small store and in one of many events; memory and time to open", Embedded: true, Run: runLarge},
 	}
 }
 

@@ -67,7 +67,11 @@ func inStore(ctx context.Context, o *Options, run func(store aether.EventStore) 
 		return err
 	}
 	defer os.RemoveAll(folder)
-	return inFolder(ctx, filepath.Join(folder, "data"), run)
+	engine, err := engineOf(o.Store)
+	if err != nil {
+		return err
+	}
+	return engine.open(ctx, filepath.Join(folder, "data"), run)
 }
 
 // inFolder runs a part of a benchmark in the store of a folder.

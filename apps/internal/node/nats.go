@@ -40,7 +40,7 @@ func parseNATS(store string) (*natsSettings, error) {
 	if err != nil {
 		return nil, fmt.Errorf("the settings behind the ? of the address: %w", err)
 	}
-	known := []string{"replicas", "prefix", "sync", "creds"}
+	known := []string{"replicas", "prefix", "sync", "creds", "discover"}
 	for name := range values {
 		if !slices.Contains(known, name) {
 			return nil, fmt.Errorf("%q is no setting of a NATS store; there are %s", name, strings.Join(known, ", "))
@@ -58,6 +58,23 @@ func parseNATS(store string) (*natsSettings, error) {
 	default:
 		return nil, fmt.Errorf("sync=%s: it is always, where the servers are set so, or left out", text)
 	}
+	switch text := values.Get("discover"); text {
+	case "off":
+		s.conn.NoDiscovery = true
+	case "":
+	default:
+		return nil, fmt.Errorf("discover=%s: it is off, where only the servers named here can be reached, or left out", text)
+	}
 	s.conn.Prefix, s.conn.CredentialsFile = values.Get("prefix"), values.Get("creds")
 	return s, nil
+}
+
+// Replicas returns on how many servers the address of a NATS store says that each stream
+// is.
+func Replicas(store string) (int, error) {
+	s, err := parseNATS(store)
+	if err != nil {
+		return 0, err
+	}
+	return max(s.replicas, 1), nil
 }

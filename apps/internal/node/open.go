@@ -23,8 +23,9 @@ type Options struct {
 	// or "tls://…" (NATS too). Empty stands for the embedded one in the folder.
 	//
 	// Some settings are in its query. For NATS: replicas, prefix, sync=always, which says
-	// that the servers sync each write, and creds, a file. For PostgreSQL: schema, and
-	// what its own URLs have.
+	// that the servers sync each write, creds, a file, and discover=off, with which only
+	// the servers of the address are used. For PostgreSQL: schema, and what its own URLs
+	// have.
 	Store string
 
 	// Folder is where the embedded store is, and for other engines what this node keeps

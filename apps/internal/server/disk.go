@@ -2,6 +2,7 @@ package server
 
 import (
 	"errors"
+	"net/http"
 
 	"github.com/aether-es/aether/readdb"
 	"github.com/prometheus/client_golang/prometheus"
@@ -9,6 +10,20 @@ import (
 
 // WatchReadDB has /readyz fail while a read DB says that it keeps nothing any more.
 func (s *Server) WatchReadDB(check func() error) { s.readDB = check }
+
+// ShareReadDB lets a node that joins begin with what this one has in its read DB.
+func (s *Server) ShareReadDB(db *readdb.DB) {
+	s.Mux.HandleFunc("GET "+ReadDBPath, func(w http.ResponseWriter, r *http.Request) {
+		w.Header().Set("Content-Type", "application/octet-stream")
+		if err := db.Dump(w); err != nil {
+			s.Logger.Warn("a node that joins did not get the whole read DB", "error", err, "from", r.RemoteAddr)
+			panic(http.ErrAbortHandler) // so that it does not take the rest for an end
+		}
+	})
+}
+
+// ReadDBPath is where [Server.ShareReadDB] answers, with what [readdb.Load] reads.
+const ReadDBPath = "/api/read-db"
 
 // unfit says why the read DB keeps nothing any more, "" when it does.
 func (s *Server) unfit() string {
