@@ -7,6 +7,8 @@ import (
 	"path/filepath"
 	"strings"
 	"testing"
+
+	"github.com/aether-es/aether/pgstore/pgtest"
 )
 
 // mainEnv turns the test binary into the program, for the tests that need a
@@ -18,7 +20,8 @@ func TestMain(m *testing.M) {
 		main()
 	}
 	os.Unsetenv(dirEnv)
-	os.Exit(m.Run())
+	os.Unsetenv(storeEnv)
+	os.Exit(pgtest.Main(m))
 }
 
 // result is what a run of the program came to.
