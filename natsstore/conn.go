@@ -41,6 +41,11 @@ type ConnOptions struct {
 	// TLS is for URLs of the form tls://….
 	TLS *tls.Config
 
+	// NoDiscovery keeps the connection to the servers of the URL. Otherwise it also goes
+	// to those that the servers tell of, under the addresses that they know, which may
+	// lead nowhere where there is a proxy in between.
+	NoDiscovery bool
+
 	// Timeout is how long a call waits for a cluster that does not answer, or has no
 	// leader, before it fails with [ErrUnavailable]: 10 seconds when zero.
 	Timeout time.Duration
@@ -111,6 +116,9 @@ func Connect(ctx context.Context, url string, options *ConnOptions) (*Conn, erro
 	}
 	if o.TLS != nil {
 		settings = append(settings, nats.Secure(o.TLS))
+	}
+	if o.NoDiscovery {
+		settings = append(settings, nats.IgnoreDiscoveredServers())
 	}
 	if err := ctx.Err(); err != nil {
 		return nil, err

@@ -10,6 +10,7 @@ import (
 	"sync/atomic"
 	"testing"
 
+	"github.com/aether-es/aether/natsstore/internal/natsproc"
 	"github.com/aether-es/aether/natsstore/natsserver"
 )
 
@@ -21,7 +22,7 @@ var quiet = slog.New(slog.DiscardHandler)
 var shared struct {
 	folder string
 	mu     sync.Mutex
-	server *natsserver.Server
+	server *natsproc.Server
 }
 
 func TestMain(m *testing.M) {
@@ -36,7 +37,7 @@ func run(m *testing.M) int {
 	}
 	defer os.RemoveAll(folder) //nolint:errcheck // a folder of the system's
 	shared.folder = folder
-	code := m.Run()
+	code := natsproc.Main(m)
 	shared.mu.Lock()
 	defer shared.mu.Unlock()
 	if shared.server != nil {
@@ -46,13 +47,13 @@ func run(m *testing.M) int {
 }
 
 // sharedServer is a server that syncs as NATS does by default: none is killed.
-func sharedServer(t testing.TB) *natsserver.Server {
+func sharedServer(t testing.TB) *natsproc.Server {
 	t.Helper()
 	shared.mu.Lock()
 	defer shared.mu.Unlock()
 	if shared.server == nil {
 		var err error
-		if shared.server, err = natsserver.Start(filepath.Join(shared.folder, "server"), &natsserver.Options{Listen: "127.0.0.1:0", LazySync: true}); err != nil {
+		if shared.server, err = natsproc.Start(filepath.Join(shared.folder, "server"), natsserver.Options{LazySync: true}); err != nil {
 			t.Fatal(err)
 		}
 	}
@@ -60,12 +61,9 @@ func sharedServer(t testing.TB) *natsserver.Server {
 }
 
 // startServer runs a server of the test's own.
-func startServer(t testing.TB, dir string, options natsserver.Options) *natsserver.Server {
+func startServer(t testing.TB, dir string, options natsserver.Options) *natsproc.Server {
 	t.Helper()
-	if options.Listen == "" {
-		options.Listen = "127.0.0.1:0"
-	}
-	server, err := natsserver.Start(dir, &options)
+	server, err := natsproc.Start(dir, options)
 	if err != nil {
 		t.Fatal(err)
 	}

@@ -4,16 +4,20 @@ package clustertest
 
 import (
 	"context"
+	"os"
 	"strings"
 	"sync/atomic"
 	"testing"
 	"time"
 
 	"github.com/aether-es/aether/natsstore"
+	"github.com/aether-es/aether/natsstore/internal/natsproc"
 	"github.com/aether-es/aether/natsstore/internal/natstest"
 	"github.com/aether-es/aether/natsstore/natsserver"
 	"github.com/aether-es/aether/storetest"
 )
+
+func TestMain(m *testing.M) { os.Exit(natsproc.Main(m)) }
 
 // Each engine is connected to another server.
 func TestConformance(t *testing.T) {

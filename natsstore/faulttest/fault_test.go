@@ -5,15 +5,19 @@ package faulttest
 import (
 	"context"
 	"math/rand/v2"
+	"os"
 	"strings"
 	"testing"
 	"time"
 
 	"github.com/aether-es/aether/natsstore"
+	"github.com/aether-es/aether/natsstore/internal/natsproc"
 	"github.com/aether-es/aether/natsstore/internal/natstest"
 	"github.com/aether-es/aether/natsstore/natsserver"
 	"github.com/aether-es/aether/storetest"
 )
+
+func TestMain(m *testing.M) { os.Exit(natsproc.Main(m)) }
 
 func TestConformanceThroughCuts(t *testing.T) {
 	server := natstest.Server(t, t.TempDir(), natsserver.Options{LazySync: true})

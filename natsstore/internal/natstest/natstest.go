@@ -13,6 +13,7 @@ import (
 
 	"github.com/aether-es/aether"
 	"github.com/aether-es/aether/natsstore"
+	"github.com/aether-es/aether/natsstore/internal/natsproc"
 	"github.com/aether-es/aether/natsstore/natsserver"
 	"github.com/aether-es/aether/storetest"
 )
@@ -24,12 +25,9 @@ var Quiet = slog.New(slog.DiscardHandler)
 func Prefix() string { return fmt.Sprintf("t%x", rand.Uint64()) }
 
 // Server runs a server until the test ends.
-func Server(t testing.TB, dir string, options natsserver.Options) *natsserver.Server {
+func Server(t testing.TB, dir string, options natsserver.Options) *natsproc.Server {
 	t.Helper()
-	if options.Listen == "" {
-		options.Listen = "127.0.0.1:0"
-	}
-	server, err := natsserver.Start(dir, &options)
+	server, err := natsproc.Start(dir, options)
 	if err != nil {
 		t.Fatal(err)
 	}
@@ -38,9 +36,9 @@ func Server(t testing.TB, dir string, options natsserver.Options) *natsserver.Se
 }
 
 // Cluster runs three servers until the test ends.
-func Cluster(t testing.TB, options natsserver.Options) *natsserver.Cluster {
+func Cluster(t testing.TB, options natsserver.Options) *natsproc.Cluster {
 	t.Helper()
-	cluster, err := natsserver.NewCluster(t.TempDir(), 3, &options)
+	cluster, err := natsproc.StartCluster(t.TempDir(), 3, options)
 	if err != nil {
 		t.Fatal(err)
 	}

@@ -1,51 +1,49 @@
-package natsserver
+package natsproc
 
 import (
-	"errors"
 	"fmt"
 	"net"
 	"path/filepath"
-	"time"
+
+	"github.com/aether-es/aether/natsstore/natsserver"
 )
 
-// Cluster is some servers in this process, which know each other. It is for tests, and
-// for trying.
+// Cluster is some servers that know each other.
 type Cluster struct {
 	dir     string
-	options Options
+	options natsserver.Options
 	routes  []string // what the servers listen on for each other
 	clients []string // and for clients
 	servers []*Server
 }
 
-// NewCluster runs a cluster on free ports of this machine, each server with its data in
-// a folder of its own below dir. It returns when the cluster has a leader that every
-// server knows.
-func NewCluster(dir string, size int, options *Options) (*Cluster, error) {
-	c := &Cluster{dir: dir, servers: make([]*Server, size)}
-	if options != nil {
-		c.options = *options
-	}
+// StartCluster runs a cluster, each server with its data in a folder of its own below
+// dir. It returns when the cluster has a leader that every server knows.
+func StartCluster(dir string, size int, options natsserver.Options) (*Cluster, error) {
+	c := &Cluster{dir: dir, options: options, servers: make([]*Server, size)}
 	addresses, err := freeAddresses(2 * size)
 	if err != nil {
 		return nil, err
 	}
 	c.routes, c.clients = addresses[:size], addresses[size:]
 	for i := range size {
-		if err := c.Start(i); err != nil {
-			c.Shutdown()
-			return nil, err
+		if err == nil {
+			err = c.start(i)
 		}
 	}
-	if err := c.WaitReady(); err != nil {
+	for _, s := range c.servers {
+		if err == nil {
+			err = s.wait()
+		}
+	}
+	if err != nil {
 		c.Shutdown()
 		return nil, err
 	}
 	return c, nil
 }
 
-// Start starts a server that does not run.
-func (c *Cluster) Start(i int) error {
+func (c *Cluster) start(i int) error {
 	o := c.options
 	o.Name = fmt.Sprintf("n%d", i+1)
 	o.Listen, o.Cluster, o.ClusterListen, o.Routes = c.clients[i], "aether", c.routes[i], nil
@@ -54,39 +52,19 @@ func (c *Cluster) Start(i int) error {
 			o.Routes = append(o.Routes, "nats://"+address)
 		}
 	}
-	s, err := Start(filepath.Join(c.dir, o.Name), &o)
+	s, err := Start(filepath.Join(c.dir, o.Name), o)
 	c.servers[i] = s
 	return err
 }
 
-// Restart stops a server and starts it again, and returns when every server knows a
-// leader.
+// Restart stops a server and starts it again, and returns when it knows a leader.
 func (c *Cluster) Restart(i int) error {
 	c.servers[i].Shutdown()
-	if err := c.Start(i); err != nil {
+	if err := c.start(i); err != nil {
 		return err
 	}
-	return c.WaitReady()
+	return c.servers[i].wait()
 }
-
-// WaitReady returns when every server knows a leader.
-func (c *Cluster) WaitReady() error {
-	tick := time.NewTicker(10 * time.Millisecond)
-	defer tick.Stop()
-	deadline := time.Now().Add(startTime)
-	for _, s := range c.servers {
-		for !s.Ready() {
-			if time.Now().After(deadline) {
-				return errors.New("natsserver: the cluster has no leader")
-			}
-			<-tick.C
-		}
-	}
-	return nil
-}
-
-// Server returns one of the servers.
-func (c *Cluster) Server(i int) *Server { return c.servers[i] }
 
 // URLs are what clients connect to.
 func (c *Cluster) URLs() []string {
@@ -112,7 +90,7 @@ func freeAddresses(n int) ([]string, error) {
 	for range n {
 		l, err := net.Listen("tcp", "127.0.0.1:0")
 		if err != nil {
-			return nil, fmt.Errorf("natsserver: %w", err)
+			return nil, fmt.Errorf("natsproc: %w", err)
 		}
 		defer l.Close() //nolint:errcheck // it was only to hold the port
 		addresses = append(addresses, l.Addr().String())
