@@ -31,7 +31,7 @@ func (e *ApplyError) Unwrap() error { return e.Err }
 // Run applies what is in the history and then what comes over the bus, until ctx ends,
 // or the store, the bus or the sink is closed, and returns why. Before an event that
 // cannot be applied it stops, until [Follower.Retry] or [Follower.Skip]; without a bus
-// it returns the [ApplyError]. Other errors are logged and tried again after growing
+// it returns the [ApplyError]. At an [ErrNewer] it ends. Other errors are logged and tried again after growing
 // pauses of up to ten seconds.
 func (f *Follower[Tx]) Run(ctx context.Context) error {
 	busy := false
@@ -50,7 +50,7 @@ func (f *Follower[Tx]) Run(ctx context.Context) error {
 		switch {
 		case ctx.Err() != nil:
 			return ctx.Err()
-		case err == nil, errors.Is(err, aether.ErrClosed), errors.Is(err, readdb.ErrClosed):
+		case err == nil, errors.Is(err, aether.ErrClosed), errors.Is(err, readdb.ErrClosed), errors.Is(err, ErrNewer):
 			return err
 		case isStopped:
 			if err := r.stop(ctx, stopped); err != nil {
@@ -61,7 +61,10 @@ func (f *Follower[Tx]) Run(ctx context.Context) error {
 		case f.Status().Cursor != before:
 			failed = 0
 		}
-		if errors.Is(err, errMissed) && failed == 0 {
+		if errors.Is(err, ErrMoved) {
+			r.begun = false
+		}
+		if (errors.Is(err, errMissed) || errors.Is(err, ErrMoved)) && failed == 0 {
 			f.options.Logger.Debug("projection: reading the history", "reason", err)
 		} else {
 			f.options.Logger.Warn("projection: trying again", "error", err)

@@ -16,10 +16,12 @@ import (
 // the events, and is committed together with a checkpoint, or not at all. The follower
 // uses one transaction at a time.
 type Sink[Tx any] interface {
-	// Checkpoint returns that of the last commit, nil when there was none.
+	// Checkpoint returns that of the last commit, nil when there was none. With
+	// [ErrNewer] it ends the follower.
 	Checkpoint(ctx context.Context) ([]byte, error)
 
-	// Begin begins a transaction; Commit or Rollback ends it.
+	// Begin begins a transaction; Commit or Rollback ends it. It may fail with [ErrMoved],
+	// after which the follower asks for the checkpoint again.
 	Begin(ctx context.Context) (Tx, error)
 	Commit(ctx context.Context, tx Tx, checkpoint []byte) error
 	Rollback(tx Tx)
@@ -31,6 +33,14 @@ type Sink[Tx any] interface {
 	// sink's, like a connection that was lost: then the events are applied again.
 	IsFault(err error) bool
 }
+
+var (
+	// ErrMoved says that another process has committed since this one did.
+	ErrMoved = errors.New("projection: another process has moved on")
+
+	// ErrNewer says that what is there was made by a newer version of the projection.
+	ErrNewer = errors.New("projection: it was made by a newer version")
+)
 
 // checkpoint is what is kept with the documents.
 type checkpoint struct {

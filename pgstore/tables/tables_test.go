@@ -116,9 +116,13 @@ func (w *world) counter(version int) tables.Projection {
 	}
 }
 
-func (w *world) projector(version int, bus integration.Bus) *tables.Projector {
-	return tables.New(w.pool, w.counter(version), w.history, bus, &tables.Options{Schema: w.schema, Batch: 7, Logger: slog.New(slog.DiscardHandler)})
+func (w *world) projector(version int, bus integration.Bus) *follower {
+	return tables.New(w.pool, w.counter(version), w.history, bus, &tables.Options{
+		Schema: w.schema, Follower: projection.Options{Batch: 7, Logger: slog.New(slog.DiscardHandler)},
+	})
 }
+
+type follower = projection.Follower[pgx.Tx]
 
 // expect fails the test unless that many events were applied, with that sum.
 func (w *world) expect(count, sum int) {
@@ -151,8 +155,8 @@ func TestCatchesUp(t *testing.T) {
 	w.expect(42, 44)
 	w.catchUp(2) // another version makes everything again
 	w.expect(42, 88)
-	if err := w.projector(1, nil).Run(t.Context()); !errors.Is(err, tables.ErrNewer) {
-		t.Errorf("Run of an older version: %v, want %v", err, tables.ErrNewer)
+	if err := w.projector(1, nil).Run(t.Context()); !errors.Is(err, projection.ErrNewer) {
+		t.Errorf("Run of an older version: %v, want %v", err, projection.ErrNewer)
 	}
 	w.begin() // another history, which is shorter
 	w.save(5, 3)
@@ -166,7 +170,7 @@ func TestFollows(t *testing.T) {
 	w.save(1, 5)
 	ctx, cancel := context.WithCancel(t.Context())
 	var running sync.WaitGroup
-	var projectors []*tables.Projector
+	var projectors []*follower
 	for range 2 { // of which each event is applied by one
 		p := w.projector(1, w.bus)
 		projectors = append(projectors, p)
@@ -181,7 +185,7 @@ func TestFollows(t *testing.T) {
 		w.publish()
 	}
 	for _, p := range projectors {
-		await(t, p, func(s tables.Status) bool { return s.Cursor.Sequence == 210 })
+		await(t, p, func(s projection.FollowerStatus) bool { return s.Cursor.Sequence == 210 })
 	}
 	cancel()
 	running.Wait()
@@ -189,7 +193,7 @@ func TestFollows(t *testing.T) {
 }
 
 // await waits until the status of a projector is as wanted.
-func await(t *testing.T, p *tables.Projector, done func(s tables.Status) bool) {
+func await(t *testing.T, p *follower, done func(s projection.FollowerStatus) bool) {
 	t.Helper()
 	ticker := time.NewTicker(2 * time.Millisecond)
 	defer ticker.Stop()
@@ -220,10 +224,14 @@ func TestStopsBeforeWhatCannotBeApplied(t *testing.T) {
 	p := w.projector(1, w.bus)
 	running.Go(func() { _ = p.Run(ctx) })
 	for _, sequence := range []uint64{21, 22} {
-		await(t, p, func(s tables.Status) bool { return s.State == projection.Stopped && s.At.Sequence == sequence })
-		p.Skip(sequence)
+		await(t, p, func(s projection.FollowerStatus) bool {
+			return s.State == projection.Stopped && s.At.Sequence == sequence
+		})
+		if err := p.Skip(sequence); err != nil {
+			t.Error(err)
+		}
 	}
-	await(t, p, func(s tables.Status) bool { return s.State == projection.Live })
+	await(t, p, func(s projection.FollowerStatus) bool { return s.State == projection.Live })
 	cancel()
 	running.Wait()
 	w.expect(40, 40)
