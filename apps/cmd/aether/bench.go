@@ -41,7 +41,7 @@ that the client of NATS publishes: append, load, scan and host.
 
 Ratio: the engine's rate over that of the bare file with as many writers; in "large",
 the time of a call in the large store over that in the small one. The writers of "live"
-are subscribers, in a process of their own on the same cores. Machines are noisy:
+and "sale" are clients, in a process of their own on the same cores. Machines are noisy:
 run it three times and take the medians.`,
 		Example: `  aether bench                     all of it, a few minutes
   aether bench append --dir /mnt   appends, on the disk under /mnt

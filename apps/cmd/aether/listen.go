@@ -52,6 +52,19 @@ func readToken(path string) (string, error) {
 	return token, nil
 }
 
+// readSecret returns the one line of a file.
+func readSecret(flag, path string) (string, error) {
+	text, err := os.ReadFile(path)
+	if err != nil {
+		return "", explainFlag(flag, path, err)
+	}
+	secret := strings.TrimSpace(string(text))
+	if secret == "" || strings.ContainsAny(secret, " \t\r\n") {
+		return "", fmt.Errorf("%s: %s should have one line, the secret and nothing else", flag, path)
+	}
+	return secret, nil
+}
+
 // readCertificate returns what TLS needs, nil when no files are named.
 func readCertificate(cmd *cobra.Command, cert, key string) (*tls.Config, error) {
 	if cert == "" && key == "" {

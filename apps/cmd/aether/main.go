@@ -26,6 +26,9 @@ func run(ctx context.Context, args []string, stdin io.Reader, stdout, stderr io.
 	if len(args) > 0 && args[0] == bench.LiveClientsFlag {
 		return p.reportError(bench.RunLiveClients(ctx, args[1:], stdout)) // a child of aether bench
 	}
+	if len(args) > 0 && args[0] == bench.SaleClientsFlag {
+		return p.reportError(bench.RunSaleClients(ctx, args[1:], stdout)) // another one
+	}
 	root := newRootCommand(p)
 	root.SetArgs(args)
 	root.SetIn(stdin)

@@ -1,6 +1,7 @@
 package main
 
 import (
+	"context"
 	"encoding/json"
 	"errors"
 	"fmt"
@@ -10,7 +11,7 @@ import (
 
 	"github.com/aether-es/aether"
 	"github.com/aether-es/aether/apps/internal/node"
-	roversystem "github.com/aether-es/aether/apps/rover"
+	ticketsystem "github.com/aether-es/aether/apps/tickets"
 	"github.com/aether-es/aether/filestore"
 	"github.com/spf13/cobra"
 )
@@ -50,32 +51,41 @@ func (p *program) rebuild(cmd *cobra.Command) error {
 		if err != nil {
 			return err
 		}
-		rovers, err := roversystem.New(node.Parts{Store: store, Namespace: p.namespace, Roles: node.Roles{node.Query}, DB: db, Logger: logger})
+		systems, err := openSystems(node.Parts{Store: store, Namespace: p.namespace, Roles: node.Roles{node.Query}, DB: db, Logger: logger}, ticketsystem.Config{})
 		if err != nil {
 			return err
 		}
-		defer func() { err = errors.Join(err, rovers.Close()) }()
+		defer func() { err = errors.Join(err, closeSystems(systems)) }()
 		latest, err := store.GetLatestPosition(ctx)
 		if err != nil {
 			return err
 		}
-		start := time.Now()
-		stop := p.showRebuild(rovers, latest)
-		status, err := rovers.Rebuild(ctx)
-		stop()
-		if err != nil {
-			return err
+		for _, s := range systems {
+			if err := p.rebuildOne(ctx, s, latest); err != nil {
+				return err
+			}
 		}
-		if p.json {
-			return json.NewEncoder(p.stdout).Encode(status)
-		}
-		_, err = fmt.Fprintf(p.stdout, "%s: made of %d events in %v\n", status.Name, status.Cursor.Sequence, time.Since(start).Round(time.Millisecond))
-		return err
+		return nil
 	})
 }
 
+func (p *program) rebuildOne(ctx context.Context, s system, latest aether.Position) error {
+	start := time.Now()
+	stop := p.showRebuild(s, latest)
+	status, err := s.Rebuild(ctx)
+	stop()
+	if err != nil {
+		return err
+	}
+	if p.json {
+		return json.NewEncoder(p.stdout).Encode(status)
+	}
+	_, err = fmt.Fprintf(p.stdout, "%s: made of %d events in %v\n", status.Name, status.Cursor.Sequence, time.Since(start).Round(time.Millisecond))
+	return err
+}
+
 // showRebuild shows how far the read model is that is made, until stop is called.
-func (p *program) showRebuild(rovers *roversystem.Rover, latest aether.Position) (stop func()) {
+func (p *program) showRebuild(s system, latest aether.Position) (stop func()) {
 	done, ended := make(chan struct{}), make(chan struct{})
 	go func() {
 		defer close(ended)
@@ -87,7 +97,7 @@ func (p *program) showRebuild(rovers *roversystem.Rover, latest aether.Position)
 			case <-done:
 				return
 			}
-			if status := rovers.Status(); status.Building != nil {
+			if status := s.Status(); status.Building != nil {
 				p.console.progress(func() string {
 					at := status.Building.Cursor.Position
 					return fmt.Sprintf("%s: position %d of %d, %d %%", status.Name, at, latest, 100*at/max(latest, 1))

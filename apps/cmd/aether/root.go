@@ -95,6 +95,7 @@ versions; a duplicate "actorId", "id", "version" in the store, and "tried".`,
 		newRebuildCommand(p),
 		newMigrateCommand(p),
 		newNATSCommand(p),
+		newPaysimCommand(p),
 		newBenchCommand(p),
 		newVersionCommand(p),
 	)

@@ -14,6 +14,7 @@ import (
 	"github.com/aether-es/aether/apps/internal/node"
 	"github.com/aether-es/aether/apps/internal/server"
 	roversystem "github.com/aether-es/aether/apps/rover"
+	ticketsystem "github.com/aether-es/aether/apps/tickets"
 	"github.com/aether-es/aether/lease"
 	"github.com/spf13/cobra"
 )
@@ -29,6 +30,7 @@ type serveFlags struct {
 	roles     string
 	name      string
 	join      string
+	payments  paymentFlags
 }
 
 // readDBFolder is the folder of the read DB within that of the store.
@@ -39,8 +41,8 @@ func newServeCommand(p *program) *cobra.Command {
 	cmd := &cobra.Command{
 		Use:   "serve",
 		Short: "Run the systems, with their API, pages and live updates",
-		Long: `Serve runs everything in one process on the store: the rover system with its API, its pages
-and live updates. Open http://127.0.0.1:8080 in a browser; the API is described at
+		Long: `Serve runs everything in one process on the store: the systems rover and tickets with their
+API, pages and live updates. Open http://127.0.0.1:8080 in a browser; the API is described at
 /api and /openapi.json. The read DB is in the folder "readdb" of --data: it is made
 again from the events when it is missing.
 
@@ -71,11 +73,12 @@ those under way end, saves, and stops. A second one ends it at once.`,
 	cmd.Flags().StringVar(&flags.cert, "tls-cert", "", "`file` with the certificate, in PEM")
 	cmd.Flags().StringVar(&flags.key, "tls-key", "", "`file` with its key, in PEM")
 	cmd.Flags().DurationVar(&flags.grace, "grace", 500*time.Millisecond, "how much `time` /readyz says no before it stops")
-	cmd.Flags().BoolVar(&flags.demo, "demo", false, "fill it with grids and rovers that move")
+	cmd.Flags().BoolVar(&flags.demo, "demo", false, "fill it with rovers that move, and tickets that are bought")
 	cmd.Flags().BoolVar(&flags.verbose, "verbose", false, "log every request")
 	cmd.Flags().StringVar(&flags.roles, "roles", node.AllRoles().String(), "what this node does, with --store")
 	cmd.Flags().StringVar(&flags.name, "name", "", "`name` of this node for others to read; else that of the machine")
 	cmd.Flags().StringVar(&flags.join, "join", "", "`URL` of another node, whose read DB this one begins with if it has none")
+	flags.payments.add(cmd)
 	p.addNamespace(cmd)
 	p.addWait(cmd)
 	return cmd
@@ -97,6 +100,10 @@ func (p *program) serve(ctx context.Context, cmd *cobra.Command, flags *serveFla
 	}
 	if err := checkJoin(flags.join); err != nil {
 		return &usageError{cmd, err}
+	}
+	tickets, err := flags.payments.config(cmd)
+	if err != nil {
+		return err
 	}
 	listener, err := listen(cmd, flags.listen)
 	if err != nil {
@@ -120,12 +127,13 @@ func (p *program) serve(ctx context.Context, cmd *cobra.Command, flags *serveFla
 		if err != nil {
 			return err
 		}
-		return p.serveNode(ctx, flags, listener, n, parts, token, certificates)
+		tickets.SoleWriter = !n.Shared()
+		return p.serveNode(ctx, flags, listener, n, parts, tickets, token, certificates)
 	})
 }
 
 // serveNode runs the server on a store.
-func (p *program) serveNode(ctx context.Context, flags *serveFlags, listener net.Listener, n *node.Node, parts node.Parts, token string, certificates *tls.Config) (err error) {
+func (p *program) serveNode(ctx context.Context, flags *serveFlags, listener net.Listener, n *node.Node, parts node.Parts, tickets ticketsystem.Config, token string, certificates *tls.Config) (err error) {
 	check := func() error { return nil }
 	if parts.Roles.Has(node.Query) {
 		folder := filepath.Join(p.dir, readDBFolder)
@@ -137,7 +145,20 @@ func (p *program) serveNode(ctx context.Context, flags *serveFlags, listener net
 		}
 		defer func() { err = errors.Join(err, parts.DB.Close()) }()
 	}
-	rovers, err := roversystem.New(parts)
+	scheme := "http"
+	if certificates != nil {
+		scheme = "https"
+	}
+	address := scheme + "://" + listener.Addr().String()
+	if flags.demo && tickets.Provider == nil {
+		sole, stop := tickets.SoleWriter, func() error { return nil }
+		if tickets, stop, err = p.demoPayments(ctx, address); err != nil {
+			return err
+		}
+		tickets.SoleWriter = sole
+		defer func() { err = errors.Join(err, stop()) }()
+	}
+	systems, err := openSystems(parts, tickets)
 	if err != nil {
 		return err
 	}
@@ -145,14 +166,22 @@ func (p *program) serveNode(ctx context.Context, flags *serveFlags, listener net
 		Store: parts.Store, Namespace: p.namespace, Version: thisBuild().Version, Logger: p.logger, Roles: parts.Roles, Token: token, Grace: flags.grace,
 	}
 	if flags.demo {
-		demo := roversystem.NewDemo(parts.Commands, p.namespace)
-		config.Background = append(config.Background, func(ctx context.Context) error {
-			return lease.Keep(ctx, parts.Leases, p.namespace+"/demo", &lease.KeepOptions{Logger: p.logger}, demo.Run)
-		})
+		for name, demo := range map[string]func(ctx context.Context) error{
+			roversystem.Name:  roversystem.NewDemo(parts.Commands, p.namespace).Run,
+			ticketsystem.Name: ticketsystem.NewDemo(parts.Commands, p.namespace).Run,
+		} {
+			config.Background = append(config.Background, func(ctx context.Context) error {
+				return lease.Keep(ctx, parts.Leases, p.namespace+"/demo/"+name, &lease.KeepOptions{Logger: p.logger}, demo)
+			})
+		}
 	}
-	s, err := server.New(config, rovers)
+	served := make([]server.System, 0, len(systems))
+	for _, system := range systems {
+		served = append(served, system)
+	}
+	s, err := server.New(config, served...)
 	if err != nil {
-		return errors.Join(err, rovers.Close())
+		return errors.Join(err, closeSystems(systems))
 	}
 	s.WatchReadDB(check)
 	if parts.DB != nil {
@@ -164,11 +193,7 @@ func (p *program) serveNode(ctx context.Context, flags *serveFlags, listener net
 			return stats.FreeBytes, stats.FailedSaves, err
 		})
 	}
-	scheme := "http"
-	if certificates != nil {
-		scheme = "https"
-	}
-	p.logger.Info("serving", "address", scheme+"://"+listener.Addr().String(), "data", p.dir, "namespace", p.namespace, "roles", parts.Roles.String())
+	p.logger.Info("serving", "address", address, "data", p.dir, "namespace", p.namespace, "roles", parts.Roles.String())
 	return s.Run(ctx, listener, certificates)
 }
 

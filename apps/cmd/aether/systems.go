@@ -1,17 +1,57 @@
 package main
 
 import (
+	"context"
+	"errors"
 	"fmt"
 
 	"github.com/aether-es/aether"
 	"github.com/aether-es/aether/apps/internal/jsonl"
-	"github.com/aether-es/aether/apps/rover"
+	"github.com/aether-es/aether/apps/internal/node"
+	"github.com/aether-es/aether/apps/internal/server"
+	roversystem "github.com/aether-es/aether/apps/rover"
 	"github.com/aether-es/aether/apps/rover/grid"
+	ticketsystem "github.com/aether-es/aether/apps/tickets"
+	"github.com/aether-es/aether/projection"
 )
+
+// system is one of this program.
+type system interface {
+	server.System
+
+	// Rebuild makes its read model again; the system has no bus then, and does not run.
+	Rebuild(ctx context.Context) (projection.Status, error)
+	Status() projection.Status
+}
+
+// openSystems returns all systems on the parts of a node. Whoever runs them closes them.
+func openSystems(parts node.Parts, tickets ticketsystem.Config) ([]system, error) {
+	rover, err := roversystem.New(parts)
+	if err != nil {
+		return nil, err
+	}
+	sale, err := ticketsystem.New(parts, tickets)
+	if err != nil {
+		return nil, errors.Join(err, rover.Close())
+	}
+	return []system{rover, sale}, nil
+}
+
+func closeSystems(all []system) error {
+	var err error
+	for _, s := range all {
+		err = errors.Join(err, s.Close())
+	}
+	return err
+}
 
 // owners returns which system of this program the actors of a kind belong to.
 func owners() map[string]string {
-	return map[string]string{grid.Kind: rover.Name}
+	all := map[string]string{grid.Kind: roversystem.Name}
+	for _, kind := range ticketsystem.Kinds() {
+		all[kind] = ticketsystem.Name
+	}
+	return all
 }
 
 // prepareAppend refuses events of actors that belong to a system: it makes them itself,

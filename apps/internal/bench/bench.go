@@ -71,6 +71,7 @@ func Benchmarks() []Benchmark {
 		{Name: "deadline", About: "a million pending deadlines: reading them, firing 10,000, memory", Embedded: true, Run: runDeadline},
 		{Name: "live", About: "a change to 10,000 subscribers over WebSockets, from publication to receipt", Embedded: true, Run: runLive},
 		{Name: "rover", About: "command to document, queries over HTTP, and making the read DB again", Embedded: true, Run: runRover},
+		{Name: "sale", About: "a rush upon one pool of tickets: through the host, over HTTP, sold out; a pool of a million", Embedded: true, Run: runSale},
 		{Name: "large", About: "append and load in a small store and in one of many events; memory and time to open", Embedded: true, Run: runLarge},
 	}
 }

@@ -84,6 +84,7 @@ type Server struct {
 
 	systems    []System
 	topics     map[string]TopicFunc
+	proving    map[string]bool // paths that need no token; see Proving
 	projectors []projector
 	relays     []relay
 	histories  []integration.History
@@ -98,7 +99,7 @@ type TopicFunc func(ctx context.Context, key string) (live.Document, error)
 
 // New returns a server of some systems. Whoever has made them closes them if it fails.
 func New(config Config, systems ...System) (*Server, error) {
-	s := &Server{Config: config, Mux: http.NewServeMux(), systems: systems, topics: make(map[string]TopicFunc)}
+	s := &Server{Config: config, Mux: http.NewServeMux(), systems: systems, topics: make(map[string]TopicFunc), proving: make(map[string]bool)}
 	s.Logger = cmp.Or(s.Logger, slog.Default())
 	if s.Roles == nil {
 		s.Roles = node.AllRoles()
@@ -136,6 +137,10 @@ func New(config Config, systems ...System) (*Server, error) {
 
 // Topic has documents of live topics "kind" or "kind/key" read by a function.
 func (s *Server) Topic(kind string, document TopicFunc) { s.topics[kind] = document }
+
+// Proving says that requests for a path prove themselves who sends them, as by a
+// signature, and need no token.
+func (s *Server) Proving(path string) { s.proving[path] = true }
 
 // Projector lets operators see and steer a projector, which its system runs.
 func (s *Server) Projector(system string, p *projection.Projector) {

@@ -36,7 +36,7 @@ func (s *Server) guard(next http.Handler) http.Handler {
 		return subtle.ConstantTimeCompare(got[:], want[:]) == 1
 	}
 	return http.HandlerFunc(func(w http.ResponseWriter, r *http.Request) {
-		if r.URL.Path == "/healthz" || r.URL.Path == "/readyz" || strings.HasPrefix(r.URL.Path, "/static/") {
+		if r.URL.Path == "/healthz" || r.URL.Path == "/readyz" || strings.HasPrefix(r.URL.Path, "/static/") || s.proving[r.URL.Path] {
 			next.ServeHTTP(w, r)
 			return
 		}

@@ -118,8 +118,9 @@ func (p *Pool) refund(c Refund) ([]Event, error) {
 }
 
 // together is how many orders RefundSome refunds, and to how many customers OfferSome
-// makes an offer.
-const together = 250
+// makes an offer: with up to four tickets each, and what goes before, they fit into one
+// save, which has at most 1,000 events.
+const together = 249
 
 func (p *Pool) refundSome(c RefundSome) ([]Event, error) {
 	if p.Status != Cancelled {
