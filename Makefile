@@ -15,7 +15,7 @@ TEST_TIMEOUT ?= 7m
 # that it cannot.
 race = $(if $(filter 1,$(shell go env CGO_ENABLED)),-race)
 
-.PHONY: help test check vet staticcheck gofmt tidy generate generated bench fuzz install
+.PHONY: help test check vet staticcheck gofmt tidy generate generated histories chaos rushes bench fuzz install
 
 help: ## show this list
 	@awk -F ':.*## ' '/^[a-z]+:.*## / { printf "make %-12s %s\n", $$1, $$2 }' Makefile
@@ -66,6 +66,12 @@ generated:
 
 histories: ## ten thousand random histories of the model station (CHECKS=10000)
 	go test ./apps/internal/modeltest -run TestStationHistories -rapid.checks=$(or $(CHECKS),10000) -timeout 30m
+
+chaos: ## kill, pause and cut off real processes under load for CHAOS (30m), then audit
+	go test $(race) ./apps/internal/chaos -run 'TestNATS|TestPostgres' -chaos=$(or $(CHAOS),30m) -v -timeout 24h
+
+rushes: ## send 200 rushes for tickets (RUSHES=200) to processes that are killed, then audit
+	go test ./apps/internal/chaos -run 'TestRushes' -rushes=$(or $(RUSHES),200) -v -timeout 24h
 
 bench: ## run the benchmarks of the packages, then aether bench (BENCH=append: one)
 	go test -run='^$$' -bench=. -benchmem work

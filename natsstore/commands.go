@@ -49,6 +49,10 @@ const headerTimeout = "Aether-Timeout"
 // commandQueue is the queue group of all that serve a kind.
 const commandQueue = "aether"
 
+// linger is how long requests are taken from those who have not heard yet that a server
+// leaves.
+const linger = 200 * time.Millisecond
+
 // NewCommands returns commands over a connection, which must outlive them.
 func NewCommands(conn *Conn, options *CommandsOptions) *Commands {
 	c := &Commands{conn: conn}
@@ -175,6 +179,10 @@ func (c *Commands) Serve(ctx context.Context, namespace, kind string, answer int
 	}
 	<-ctx.Done()
 	s.leave(id, local)
+	// Senders hear that it leaves. Until they do, a server of NATS to which the end of the
+	// subscriptions has not come yet would pass a request on to where nobody takes it, and
+	// its sender wait in vain.
+	pause(context.WithoutCancel(ctx), linger)
 	// What the server has handed over is answered; it hands over no more.
 	var drained sync.WaitGroup
 	for _, sub := range []*nats.Subscription{anyone, alone} {

@@ -274,10 +274,13 @@ func (c *Conn) request(ctx context.Context, m *nats.Msg, d time.Duration) (*nats
 	up, cancel := c.whileUp(ctx, d)
 	defer cancel()
 	reply, err := c.nc.RequestMsgWithContext(up, m)
-	if err != nil && ctx.Err() == nil && up.Err() != nil {
-		return nil, nats.ErrTimeout // also where the connection was lost
+	switch {
+	case err == nil || up.Err() == nil:
+		return reply, err
+	case ctx.Err() != nil:
+		return nil, ctx.Err() // which may be another one than that of up
 	}
-	return reply, err
+	return nil, nats.ErrTimeout // also where the connection was lost
 }
 
 // ask calls a function of the server's API, and decodes the answer.
