@@ -205,7 +205,11 @@ func problems(logger *slog.Logger) huma.Transformer {
 		}
 		noteProblem(ctx.Context(), p)
 		if p.cause != nil {
-			logger.Error("a request failed", "operation", ctx.Operation().OperationID, "error", p.cause)
+			level := slog.LevelError
+			if p.Status == http.StatusServiceUnavailable { // it may be tried again
+				level = slog.LevelWarn
+			}
+			logger.Log(ctx.Context(), level, "a request failed", "operation", ctx.Operation().OperationID, "error", p.cause)
 		}
 		if p.Status == http.StatusServiceUnavailable {
 			ctx.SetHeader("Retry-After", retryAfter)
