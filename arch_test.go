@@ -93,6 +93,7 @@ var archRules = []archRule{
 	{"apps/rover/grid", ". schema", pureStd, pureWhy},
 	{"apps/tickets/pool", ". schema", pureStd, pureWhy},
 	{"apps/charging/station", ". schema", pureStd, pureWhy},
+	{"apps/charging/session", ". schema", pureStd, pureWhy},
 	{"apps/...", "...", "",
 		"programs may use everything; nothing uses them"},
 }
@@ -145,6 +146,10 @@ var archModules = []struct{ path, importers, why string }{
 		"the WebSocket protocol: handshake, frames, the rules for both"},
 	{"github.com/stripe/stripe-go/v83", "apps/tickets/...",
 		"the client of the payment provider; the stand-in signs webhooks with it"},
+	{"rsc.io/qr", "apps/tickets",
+		"the codes of tickets, as a scanner reads them"},
+	{"golang.org/x/text", "apps/tickets",
+		"how many digits the minor units of a currency have"},
 	{"github.com/stripe/stripe-mock", "apps/tickets/payment",
 		"judges the form of our requests to the provider, in tests"},
 	{"github.com/coder/websocket", "apps/...",
