@@ -148,8 +148,6 @@ var archModules = []struct{ path, importers, why string }{
 		"the client of the payment provider; the stand-in signs webhooks with it"},
 	{"rsc.io/qr", "apps/tickets",
 		"the codes of tickets, as a scanner reads them"},
-	{"golang.org/x/text", "apps/tickets",
-		"how many digits the minor units of a currency have"},
 	{"github.com/stripe/stripe-mock", "apps/tickets/payment",
 		"judges the form of our requests to the provider, in tests"},
 	{"github.com/coder/websocket", "apps/...",

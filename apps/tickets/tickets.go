@@ -149,12 +149,7 @@ func New(parts node.Parts, config Config) (*Tickets, error) {
 func (t *Tickets) now() time.Time { return t.clock.Now().UTC().Truncate(time.Microsecond) }
 
 // Web describes the system to the pages.
-func (t *Tickets) Web() web.System {
-	return web.System{
-		Name: Name, Title: "Tickets", Path: "/tickets",
-		About: "Tickets for an event, sold in a rush: never one too many, and none lost.",
-	}
-}
+func (t *Tickets) Web() web.System { return System() }
 
 // Register adds what the system answers, as far as the node has the roles for it.
 func (t *Tickets) Register(to *server.Server) {
@@ -177,6 +172,10 @@ func (t *Tickets) Register(to *server.Server) {
 		to.Topic(topicClaim, t.claimTopic)
 		to.Topic(topicPools, t.poolsTopic)
 		t.queryRoutes(to.API)
+		if roles.Has(node.Web) {
+			newPages(to.Site, t).register(to.Mux)
+			newPromoterPages(to.Site, t).register(to.Mux)
+		}
 	}
 }
 
