@@ -68,8 +68,7 @@ func (p *pages) mine(w http.ResponseWriter, r *http.Request) {
 	p.site.Render(w, r, http.StatusOK, page("My tickets"), mineContent(&m))
 }
 
-// waitingFor returns the pools that a customer waits for tickets of, that first which was
-// made last.
+// waitingFor returns the pools that a customer waits for tickets of, the latest wait first.
 func (t *Tickets) waitingFor(ctx context.Context, customer string) ([]waitingPool, error) {
 	v, err := t.view(ctx, 0)
 	if err != nil {
@@ -77,18 +76,16 @@ func (t *Tickets) waitingFor(ctx context.Context, customer string) ([]waitingPoo
 	}
 	defer v.Close()
 	var found []waitingPool
-	for p, err := range pools.All(v, &readdb.ListOptions{Index: byCreated, Reverse: true}) {
+	of := readdb.Under(readdb.Tuple(readdb.Text(customer)))
+	for w, err := range waitings.All(v, &readdb.ListOptions{Index: byCustomer, Range: of, Reverse: true}) {
 		if err != nil {
 			return nil, err
 		}
-		if p.Waiting == 0 || p.Status == pool.Cancelled {
-			continue
-		}
-		w, listed, err := waitings.Get(v, member(p.ID, customer))
+		p, there, err := pools.Get(v, w.Pool)
 		if err != nil {
 			return nil, err
 		}
-		if listed {
+		if there && p.Status != pool.Cancelled {
 			found = append(found, waitingPool{p.document(t.now()), w.Quantity, w.Since})
 		}
 	}

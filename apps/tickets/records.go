@@ -31,6 +31,9 @@ var (
 	waitings = readdb.NewCollection("waiting", func(w waitingRecord) string { return member(w.Pool, w.Customer) },
 		readdb.Index[waitingRecord]{Name: byLine, Values: func(w waitingRecord) []readdb.Value {
 			return []readdb.Value{readdb.Tuple(readdb.Text(w.Pool), readdb.Int(int64(w.First)))}
+		}},
+		readdb.Index[waitingRecord]{Name: byCustomer, Values: func(w waitingRecord) []readdb.Value {
+			return []readdb.Value{readdb.Tuple(readdb.Text(w.Customer), readdb.Int(int64(w.First)))}
 		}})
 
 	places = readdb.NewCollection("places", func(p placeRecord) string { return member(p.Pool, p.Customer) })
@@ -49,7 +52,7 @@ var (
 // The names of the indexes.
 const (
 	byCreated  = "created"  // lists the pools in the order in which they were made
-	byCustomer = "customer" // lists the claims of a customer, in order
+	byCustomer = "customer" // lists the claims of a customer, or what they wait for, in order
 	byOrder    = "order"    // lists the claims of a pool that were bought, by their numbers
 	byLine     = "line"     // lists who waits for tickets of a pool, in order
 	byOpen     = "open"     // lists the payments with which something has gone wrong
