@@ -87,7 +87,7 @@ var archRules = []archRule{
 	{"filestore/readdb", "readdb filestore/internal/pebblefs", "",
 		"the embedded read DB shares with the engine the module, what Pebble stands on, and nothing else"},
 
-	{"natsstore/...", ". storekit storetest lease integration filestore/...", "",
+	{"natsstore/...", ". storekit storetest lease actor integration filestore/...", "",
 		"an engine, a bus and what nodes agree on, over NATS; its copies of the streams are file stores, and internal/natstest, which its tests share, runs the suite"},
 
 	{"apps/rover/grid", ". schema", pureStd, pureWhy},

@@ -42,6 +42,7 @@ type RelayState string
 
 // The states of a relay.
 const (
+	RelayIdle       RelayState = "idle"       // Run is not under way: it may be so in another process
 	RelayStarting   RelayState = "starting"   // it does not know yet where it was
 	RelayPublishing RelayState = "publishing" // what is there, and then what comes
 	RelayRetrying   RelayState = "retrying"   // after an error that may go away
@@ -69,7 +70,7 @@ func NewRelay(store aether.EventStore, namespace string, mapping Mapping, bus Bu
 	}
 	r.options.CursorEvery = cmp.Or(r.options.CursorEvery, 1000)
 	r.options.Logger = cmp.Or(r.options.Logger, slog.Default()).With("system", mapping.System, "namespace", namespace)
-	r.status = RelayStatus{Stream: mapping.Stream(namespace), State: RelayStarting}
+	r.status = RelayStatus{Stream: mapping.Stream(namespace), State: RelayIdle}
 	return r
 }
 
@@ -101,6 +102,7 @@ func (r *Relay) Retry() {
 // Two relays of one mapping may run at once; the bus passes over what comes twice.
 func (r *Relay) Run(ctx context.Context) error {
 	var cursor Cursor
+	r.note(cursor, RelayStarting, nil)
 	prepare := r.start
 	for failed := 0; ; {
 		from := cursor
@@ -110,7 +112,7 @@ func (r *Relay) Run(ctx context.Context) error {
 			cursor, err = r.publish(ctx, cursor)
 		}
 		if ctx.Err() != nil || errors.Is(err, aether.ErrClosed) {
-			r.note(cursor, RelayRetrying, err)
+			r.note(cursor, RelayIdle, nil)
 			r.save(context.WithoutCancel(ctx), cursor)
 			return err
 		}

@@ -22,8 +22,8 @@ type Terms struct {
 	// after any other error it is called again.
 	Renew func(ctx context.Context) error
 
-	// Release lets others have it at once. It is called once at most, and not when the
-	// lease is lost.
+	// Release lets others have it at once. It is called once at most, also when the time
+	// of the lease was over, and not when somebody else has it.
 	Release func(ctx context.Context) error
 }
 
@@ -67,14 +67,29 @@ func (h *held) Release(ctx context.Context) error {
 
 // keep renews the lease until its context has ended.
 func (h *held) keep() {
-	defer close(h.done)
+	taken := h.renew()
+	close(h.done)
+	if !taken && context.Cause(h.ctx) != ErrReleased {
+		// The last renewal may have landed too late to be believed in, so others would wait
+		// for another TTL.
+		ctx, cancel := context.WithTimeout(context.WithoutCancel(h.ctx), h.terms.TTL)
+		defer cancel()
+		_ = h.terms.Release(ctx) // it runs out
+	}
+}
+
+// renew renews the lease until its context has ended, and says whether somebody else was
+// seen to have it.
+func (h *held) renew() (taken bool) {
 	valid := h.terms.TTL - h.terms.TTL/10
 	end := time.AfterFunc(time.Until(h.terms.Since.Add(valid)), func() { h.end(ErrLost) })
 	defer end.Stop()
 	for backoff.Wait(h.ctx, h.terms.TTL/3) == nil {
 		for h.ctx.Err() == nil {
 			began := time.Now()
-			err := h.terms.Renew(h.ctx)
+			once, cancel := context.WithTimeout(h.ctx, h.terms.TTL/3) // one that hangs is not the last
+			err := h.terms.Renew(once)
+			cancel()
 			if err == nil {
 				// One that has run out stays lost, whatever whoever keeps it thinks.
 				if end.Stop() {
@@ -83,9 +98,11 @@ func (h *held) keep() {
 				break
 			}
 			if errors.Is(err, ErrLost) {
+				taken = true
 				h.end(ErrLost)
 			}
 			_ = backoff.Wait(h.ctx, 50*time.Millisecond) // the loop notices the end of the context
 		}
 	}
+	return taken
 }

@@ -72,7 +72,7 @@ func Keep(ctx context.Context, leases Leases, name string, options *KeepOptions,
 		held, err := leases.Acquire(ctx, name)
 		if ctx.Err() != nil {
 			if err == nil {
-				return errors.Join(ctx.Err(), held.Release(context.WithoutCancel(ctx)))
+				return errors.Join(ctx.Err(), release(ctx, held))
 			}
 			return ctx.Err()
 		}
@@ -90,7 +90,7 @@ func Keep(ctx context.Context, leases Leases, name string, options *KeepOptions,
 		lost := held.Context().Err() != nil
 		forget()
 		stop(nil)
-		if released := held.Release(context.WithoutCancel(ctx)); released != nil {
+		if released := release(ctx, held); released != nil {
 			logger.Warn("lease: not given back; others wait until it has run out", "error", released)
 		}
 		if ctx.Err() != nil || !lost {
@@ -98,6 +98,13 @@ func Keep(ctx context.Context, leases Leases, name string, options *KeepOptions,
 		}
 		logger.Warn("lease: lost", "error", context.Cause(held.Context()))
 	}
+}
+
+// release gives a lease back. It does not wait for long: it runs out by itself.
+func release(ctx context.Context, held Lease) error {
+	ctx, cancel := context.WithTimeout(context.WithoutCancel(ctx), 5*time.Second)
+	defer cancel()
+	return held.Release(ctx)
 }
 
 // Local is [Leases] within one process. The zero value is ready.

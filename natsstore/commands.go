@@ -10,6 +10,7 @@ import (
 	"time"
 
 	"github.com/aether-es/aether"
+	"github.com/aether-es/aether/actor"
 	"github.com/aether-es/aether/integration"
 	"github.com/nats-io/nats.go"
 )
@@ -20,8 +21,9 @@ type CommandsOptions struct {
 	// seconds when zero.
 	Timeout time.Duration
 
-	// Parallel is how many requests a Serve answers at the same time: 256 when zero.
-	// More wait; the senders' time-outs bound how long.
+	// Parallel is how many requests a Serve answers at the same time: 256 when zero. 16
+	// times as many may wait, as long as their senders do; what comes then is refused with
+	// actor.ErrBusy.
 	Parallel int
 }
 
@@ -153,11 +155,26 @@ func (c *Commands) Serve(ctx context.Context, namespace, kind string, answer int
 	}
 	var underWay sync.WaitGroup
 	places := make(chan struct{}, c.options.Parallel)
+	waiting := make(chan struct{}, waitingPerPlace*c.options.Parallel)
 	take := func(m *nats.Msg) {
-		places <- struct{}{}
+		select {
+		case waiting <- struct{}{}:
+		default:
+			c.reply(m, "", integration.Reply{}, actor.ErrBusy)
+			return
+		}
 		underWay.Go(func() {
+			defer func() { <-waiting }()
+			// Its sender's patience begins now, and not when there is a place for it.
+			ctx, cancel := patience(context.WithoutCancel(ctx), m)
+			defer cancel()
+			select {
+			case places <- struct{}{}:
+			case <-ctx.Done():
+				return // the sender has left, and perhaps sent it again
+			}
 			defer func() { <-places }()
-			c.answer(context.WithoutCancel(ctx), m, answer)
+			c.answer(ctx, m, answer)
 		})
 	}
 	id, local := s.join(answer)
@@ -173,11 +190,12 @@ func (c *Commands) Serve(ctx context.Context, namespace, kind string, answer int
 	}
 	// Whoever sends from now on finds it; if not now, when the connection is there again.
 	_ = c.conn.nc.FlushTimeout(askTimeout)
-	if err := c.present(ctx, s, id); err != nil {
+	left, err := c.present(ctx, s, id)
+	if err != nil {
 		_, _ = anyone.Unsubscribe(), alone.Unsubscribe()
 		return err
 	}
-	<-ctx.Done()
+	<-left
 	s.leave(id, local)
 	// Senders hear that it leaves. Until they do, a server of NATS to which the end of the
 	// subscriptions has not come yet would pass a request on to where nobody takes it, and
@@ -197,13 +215,20 @@ func (c *Commands) Serve(ctx context.Context, namespace, kind string, answer int
 	return ctx.Err()
 }
 
+// waitingPerPlace is how many requests may wait for each that is answered at a time.
+const waitingPerPlace = 16
+
+// patience returns a context that ends when the sender of a request waits no more.
+func patience(ctx context.Context, m *nats.Msg) (context.Context, context.CancelFunc) {
+	wait, err := time.ParseDuration(m.Header.Get(headerTimeout))
+	if err != nil {
+		return ctx, func() {}
+	}
+	return context.WithTimeout(ctx, wait)
+}
+
 // answer carries out a request and sends the reply.
 func (c *Commands) answer(ctx context.Context, m *nats.Msg, answer integration.Answer) {
-	if wait, err := time.ParseDuration(m.Header.Get(headerTimeout)); err == nil {
-		var cancel context.CancelFunc
-		ctx, cancel = context.WithTimeout(ctx, wait)
-		defer cancel()
-	}
 	var request integration.Request
 	var reply integration.Reply
 	err := json.Unmarshal(m.Data, &request)
@@ -212,18 +237,23 @@ func (c *Commands) answer(ctx context.Context, m *nats.Msg, answer integration.A
 	} else {
 		reply, err = answer(ctx, request)
 	}
+	c.reply(m, request.ID, reply, err)
+}
+
+// reply sends what became of a request.
+func (c *Commands) reply(m *nats.Msg, id string, reply integration.Reply, err error) {
 	data, failed := integration.EncodeReply(reply, err)
 	if limit := int(c.conn.nc.MaxPayload()); failed == nil && len(data) > limit {
 		failed = &TooLargeError{Index: -1, Size: len(data), Limit: limit}
 	}
 	if failed != nil {
-		c.conn.logger.Error("natsstore: a reply cannot be sent", "subject", m.Subject, "command", request.ID, "error", failed)
+		c.conn.logger.Error("natsstore: a reply cannot be sent", "subject", m.Subject, "command", id, "error", failed)
 		data, _ = integration.EncodeReply(integration.Reply{}, failed) // a text alone does not fail
 	}
 	if m.Reply == "" {
 		return
 	}
 	if err := c.conn.nc.Publish(m.Reply, data); err != nil {
-		c.conn.logger.Warn("natsstore: a reply is lost; the sender finds out by the same command again", "subject", m.Subject, "command", request.ID, "error", err)
+		c.conn.logger.Warn("natsstore: a reply is lost; the sender finds out by the same command again", "subject", m.Subject, "command", id, "error", err)
 	}
 }

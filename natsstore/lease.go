@@ -48,12 +48,6 @@ type Leases struct {
 
 var _ lease.Leases = (*Leases)(nil)
 
-// Holding says who has a lease.
-type Holding struct {
-	Owner string
-	Token uint64 // 0 when nobody has it
-}
-
 // leaseRecord is the message of a lease.
 type leaseRecord struct {
 	ID       string        `json:"id"` // of the holding
@@ -168,19 +162,6 @@ func (l *Leases) Acquire(ctx context.Context, name string) (lease.Lease, error) 
 	}
 }
 
-// Holder returns who has a lease, as the last message says: that it has not run out is not
-// known.
-func (l *Leases) Holder(ctx context.Context, name string) (Holding, error) {
-	if err := l.enter(ctx, name); err != nil {
-		return Holding{}, err
-	}
-	record, sequence, err := l.look(ctx, name)
-	if err != nil || sequence == 0 || record.Released {
-		return Holding{}, err
-	}
-	return Holding{record.Owner, cmp.Or(record.Token, sequence)}, nil
-}
-
 // look returns the last message of a lease; its sequence is 0 when there is none.
 func (l *Leases) look(ctx context.Context, name string) (record leaseRecord, sequence uint64, err error) {
 	err = l.conn.try(ctx, "acquire", func(ctx context.Context) error {
@@ -201,6 +182,7 @@ func (l *Leases) look(ctx context.Context, name string) (record leaseRecord, seq
 }
 
 // write writes a message that follows another one.
+// It is landed only if the message is in the stream; there need not be an error otherwise.
 func (l *Leases) write(ctx context.Context, name string, record leaseRecord, after uint64) (outcome, uint64, error) {
 	data, err := json.Marshal(record)
 	if err != nil {
@@ -249,8 +231,10 @@ func (h *holding) renew(ctx context.Context) error {
 	case stale, unknown:
 		// The answer to an earlier try was lost, or somebody else has it.
 		return h.find(ctx)
-	default:
+	case forbidden:
 		return err
+	default:
+		return fmt.Errorf("not renewed: %w", nats.ErrNoResponders)
 	}
 }
 

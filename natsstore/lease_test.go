@@ -3,6 +3,7 @@ package natsstore
 import (
 	"context"
 	"errors"
+	"fmt"
 	"testing"
 	"time"
 
@@ -21,24 +22,30 @@ func TestLeases(t *testing.T) {
 	})
 }
 
-func TestHolder(t *testing.T) {
+// When the servers are gone nobody believes in a lease beyond its time.
+func TestLeasesEndWithTheServer(t *testing.T) {
 	t.Parallel()
-	leases := NewLeases(connect(t, sharedServer(t).URL(), ConnOptions{Prefix: freshPrefix()}), &LeaseOptions{TTL: 20 * time.Second, Owner: "ann"})
-	if who, err := leases.Holder(t.Context(), "partition 1.*"); err != nil || who != (Holding{}) {
-		t.Errorf("nobody has it, but the holder is %v, %v", who, err)
+	server := startServer(t, t.TempDir(), natsserver.Options{LazySync: true})
+	leases := NewLeases(connect(t, server.URL(), ConnOptions{}), &LeaseOptions{TTL: time.Second})
+	var all []lease.Lease
+	for i := range 8 {
+		held, err := leases.Acquire(t.Context(), fmt.Sprint("x.*", i))
+		if err != nil {
+			t.Fatal(err)
+		}
+		all = append(all, held)
 	}
-	held, err := leases.Acquire(t.Context(), "partition 1.*")
-	if err != nil {
-		t.Fatal(err)
-	}
-	if who, err := leases.Holder(t.Context(), "partition 1.*"); err != nil || who != (Holding{"ann", held.Token()}) {
-		t.Errorf("the holder is %v, %v; want ann with %d", who, err, held.Token())
-	}
-	if err := held.Release(t.Context()); err != nil {
-		t.Error(err)
-	}
-	if who, err := leases.Holder(t.Context(), "partition 1.*"); err != nil || who != (Holding{}) {
-		t.Errorf("it was given back, but the holder is %v, %v", who, err)
+	server.Shutdown()
+	late := time.After(3 * time.Second)
+	for i, held := range all {
+		select {
+		case <-held.Context().Done():
+			if cause := context.Cause(held.Context()); !errors.Is(cause, lease.ErrLost) {
+				t.Errorf("lease %d has ended with %v", i, cause)
+			}
+		case <-late:
+			t.Fatalf("lease %d is believed in, and the server is gone for three times its TTL", i)
+		}
 	}
 }
 

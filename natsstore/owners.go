@@ -127,8 +127,8 @@ func weight(server, actorID string) uint64 {
 }
 
 // present says that a server is there, every beat and whenever somebody asks, until ctx
-// ends, and then that it leaves.
-func (c *Commands) present(ctx context.Context, s *service, id string) error {
+// ends, and then that it leaves. The channel is closed when that is said.
+func (c *Commands) present(ctx context.Context, s *service, id string) (left <-chan struct{}, err error) {
 	asked := make(chan struct{}, 1)
 	sub, err := c.conn.nc.Subscribe(s.listens.Subject, func(m *nats.Msg) {
 		if len(m.Data) == 0 {
@@ -139,10 +139,12 @@ func (c *Commands) present(ctx context.Context, s *service, id string) error {
 		}
 	})
 	if err != nil {
-		return c.conn.driverError("serve", err)
+		return nil, c.conn.driverError("serve", err)
 	}
+	ended := make(chan struct{})
 	ticker := time.NewTicker(beat)
 	go func() {
+		defer close(ended)
 		defer ticker.Stop()
 		defer sub.Unsubscribe() //nolint:errcheck // nobody listens any more
 		for ctx.Err() == nil {
@@ -155,7 +157,7 @@ func (c *Commands) present(ctx context.Context, s *service, id string) error {
 		}
 		_ = c.conn.nc.Publish(s.listens.Subject, []byte("-"+id))
 	}()
-	return nil
+	return ended, nil
 }
 
 // join makes a server of this process known to those who send in it.

@@ -27,10 +27,11 @@ var _ projection.Sink[pgx.Tx] = (*sink)(nil)
 // load reads the checkpoint, and locks it until the transaction ends, so that one process
 // at a time applies events. The version is 0 when there is none.
 func (s *sink) load(ctx context.Context, tx pgx.Tx) (version int, checkpoint string, err error) {
-	err = tx.QueryRow(ctx, "SELECT version, checkpoint FROM "+s.table+" WHERE name = $1 FOR UPDATE", s.projection.Name).Scan(&version, &checkpoint)
-	if errors.Is(err, pgx.ErrNoRows) {
-		return 0, "", nil
+	// A row that is not there cannot be locked.
+	if _, err = tx.Exec(ctx, "INSERT INTO "+s.table+" (name, version, checkpoint) VALUES ($1, 0, '') ON CONFLICT DO NOTHING", s.projection.Name); err != nil {
+		return 0, "", fmt.Errorf("tables: read the checkpoint: %w", err)
 	}
+	err = tx.QueryRow(ctx, "SELECT version, checkpoint FROM "+s.table+" WHERE name = $1 FOR UPDATE", s.projection.Name).Scan(&version, &checkpoint)
 	if err != nil {
 		return 0, "", fmt.Errorf("tables: read the checkpoint: %w", err)
 	}
@@ -38,9 +39,7 @@ func (s *sink) load(ctx context.Context, tx pgx.Tx) (version int, checkpoint str
 }
 
 func (s *sink) store(ctx context.Context, tx pgx.Tx, checkpoint string) error {
-	_, err := tx.Exec(ctx, "INSERT INTO "+s.table+" (name, version, checkpoint) VALUES ($1, $2, $3)"+
-		" ON CONFLICT (name) DO UPDATE SET version = excluded.version, checkpoint = excluded.checkpoint",
-		s.projection.Name, s.projection.Version, checkpoint)
+	_, err := tx.Exec(ctx, "UPDATE "+s.table+" SET version = $2, checkpoint = $3 WHERE name = $1", s.projection.Name, s.projection.Version, checkpoint)
 	if err != nil {
 		return fmt.Errorf("tables: write the checkpoint: %w", err)
 	}

@@ -64,8 +64,12 @@ run it three times and take the medians.`,
 				return explainFolder(folder, err)
 			}
 			defer os.RemoveAll(own)
+			store := ""
+			if cmd.Flags().Changed("store") { // one that is only in the environment may be in use
+				store = p.store
+			}
 			options := &bench.Options{
-				Store:       p.store,
+				Store:       store,
 				Folder:      own,
 				Duration:    time.Duration(length),
 				Scale:       int(events),

@@ -60,6 +60,12 @@ func embedded(cmd *cobra.Command) *cobra.Command {
 
 func isEmbedded(cmd *cobra.Command) bool { return cmd.Annotations["embedded"] != "" }
 
+// folderOnly marks a command that has no store, but keeps something in the folder.
+func folderOnly(cmd *cobra.Command) *cobra.Command {
+	cmd.Annotations = map[string]string{"folder": "yes"}
+	return cmd
+}
+
 func isStoreless(cmd *cobra.Command) bool { return cmd.Annotations["storeless"] != "" }
 
 // checkFlags looks at the flags that several commands have.
@@ -74,6 +80,15 @@ func (p *program) checkFlags(cmd *cobra.Command) error {
 			}
 		}
 		return nil
+	}
+	if cmd.Annotations["folder"] != "" {
+		if cmd.Flags().Changed("store") {
+			return &usageError{cmd, errors.New("it works with no store, so --store does nothing")}
+		}
+		p.store = ""
+	}
+	if isEmbedded(cmd) && cmd.Flags().Changed("data") && !cmd.Flags().Changed("store") {
+		p.store = "" // the folder was named, and the address is only in the environment
 	}
 	if isEmbedded(cmd) && p.store != "" {
 		return &usageError{cmd, errors.New("it is for the embedded store; PostgreSQL and NATS have tools of their own for this, and export copies the events of any store")}

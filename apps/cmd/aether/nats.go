@@ -4,6 +4,8 @@ import (
 	"errors"
 	"fmt"
 	"net"
+	"path/filepath"
+	"strconv"
 	"strings"
 
 	"github.com/aether-es/aether/apps/internal/server"
@@ -23,7 +25,7 @@ type natsFlags struct {
 
 func newNATSCommand(p *program) *cobra.Command {
 	var flags natsFlags
-	cmd := embedded(&cobra.Command{
+	cmd := folderOnly(&cobra.Command{
 		Use:   "nats",
 		Short: "Run a NATS server with JetStream, set up for Aether",
 		Long: `Nats runs a NATS server in this process, with its data in the folder "nats" of --data: each
@@ -64,6 +66,9 @@ func (p *program) nats(cmd *cobra.Command, flags *natsFlags) error {
 	if (flags.cluster == "") != (len(flags.routes) == 0) {
 		return &usageError{cmd, errors.New("--cluster and --route belong together: where this server listens for the others, and where they are")}
 	}
+	if flags.cluster != "" && !cmd.Flags().Changed("name") {
+		return &usageError{cmd, errors.New("--name is missing: the servers of a cluster need different ones")}
+	}
 	addresses := []string{flags.listen}
 	options := natsserver.Options{Listen: flags.listen, Name: flags.name, Logger: p.serveLogger(flags.verbose)}
 	if flags.cluster != "" {
@@ -71,7 +76,11 @@ func (p *program) nats(cmd *cobra.Command, flags *natsFlags) error {
 		options.Cluster, options.ClusterListen = "aether", flags.cluster
 	}
 	for _, address := range addresses {
-		if _, _, err := net.SplitHostPort(address); err != nil {
+		_, port, err := net.SplitHostPort(address)
+		if err == nil {
+			_, err = strconv.ParseUint(port, 10, 16)
+		}
+		if err != nil {
 			return &usageError{cmd, fmt.Errorf("%q is no address: write host:port", address)}
 		}
 		if err := server.CheckListen(address, ""); err != nil && !flags.insecure {
@@ -81,7 +90,7 @@ func (p *program) nats(cmd *cobra.Command, flags *natsFlags) error {
 	for _, route := range flags.routes {
 		options.Routes = append(options.Routes, "nats://"+strings.TrimPrefix(route, "nats://"))
 	}
-	s, err := natsserver.Start(p.dir+"/nats", &options)
+	s, err := natsserver.Start(filepath.Join(p.dir, "nats"), &options)
 	if err != nil {
 		return err
 	}

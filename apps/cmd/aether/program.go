@@ -106,6 +106,12 @@ func (p *program) open(ctx context.Context, name string) (*node.Node, error) {
 	const again = 50 * time.Millisecond
 	for start := time.Now(); ; {
 		n, err := node.Open(ctx, options)
+		if err == nil && p.store != "" && p.namespace != "" {
+			// Whether a node has its copies in the folder is seen with the first of them.
+			if _, err = n.Engine.Namespace(ctx, p.namespace); err != nil {
+				n, err = nil, errors.Join(err, n.Close())
+			}
+		}
 		if !isInUse(err) || time.Since(start) >= p.wait {
 			return n, err
 		}
@@ -143,7 +149,8 @@ func (p *program) withNode(ctx context.Context, name string, use func(n *node.No
 // folder, and works on a copy that cannot be written to. The price is that the
 // log is read from its beginning, a second per million events or two.
 //
-// A store on servers is opened like any node opens it.
+// A store on servers is opened as a node opens it. On NATS that is to copy the events
+// first, into the folder, which no running node may use.
 func (p *program) readFrom(ctx context.Context, use func(aether.Engine, aether.EventStore) error) (err error) {
 	if p.store != "" {
 		return p.withNode(ctx, "", func(n *node.Node) error {

@@ -10,6 +10,7 @@ import (
 	"net/url"
 	"os"
 	"path/filepath"
+	"time"
 
 	"github.com/aether-es/aether/apps/internal/server"
 	filereaddb "github.com/aether-es/aether/filestore/readdb"
@@ -48,7 +49,7 @@ func checkJoin(address string) error {
 	}
 	u, err := url.Parse(address)
 	if err != nil || u.Scheme != "http" && u.Scheme != "https" || u.Host == "" {
-		return fmt.Errorf("--join %q is no URL of a node: write http://host:port", address)
+		return errors.New("--join is no URL of a node: write http://host:port")
 	}
 	return nil
 }
@@ -59,14 +60,25 @@ func joinReadDB(ctx context.Context, folder, address, token string, logger *slog
 	if _, err := os.Stat(folder); err == nil {
 		return
 	}
-	if err := fetchReadDB(ctx, folder, address, token); err != nil {
-		logger.Warn("the read DB of the other node was not to be had, and is made from the events", "node", address, "error", err)
-		return
+	host := ""
+	if u, err := url.Parse(address); err == nil {
+		host = u.Host // without a password
 	}
-	logger.Info("began with the read DB of another node", "node", address)
+	logger.Info("getting the read DB of another node", "node", host)
+	if err := fetchReadDB(ctx, folder, address, token); err != nil {
+		if e, ok := errors.AsType[*url.Error](err); ok {
+			err = e.Err
+		}
+		logger.Warn("the read DB of the other node was not to be had, and is made from the events", "node", host, "error", err)
+	}
 }
 
+// joinPatience is how long the other node may say nothing.
+const joinPatience = 10 * time.Second
+
 func fetchReadDB(ctx context.Context, folder, address, token string) (err error) {
+	ctx, cancel := context.WithCancel(ctx)
+	defer cancel()
 	path, err := url.JoinPath(address, server.ReadDBPath)
 	if err != nil {
 		return err
@@ -78,7 +90,9 @@ func fetchReadDB(ctx context.Context, folder, address, token string) (err error)
 	if token != "" {
 		r.Header.Set("Authorization", "Bearer "+token)
 	}
-	response, err := http.DefaultClient.Do(r)
+	client := &http.Client{Transport: &http.Transport{ResponseHeaderTimeout: joinPatience}}
+	defer client.CloseIdleConnections()
+	response, err := client.Do(r)
 	if err != nil {
 		return err
 	}
@@ -94,10 +108,25 @@ func fetchReadDB(ctx context.Context, folder, address, token string) (err error)
 		return err
 	}
 	defer func() { err = errors.Join(err, os.RemoveAll(part)) }()
-	if err := loadReadDB(part, response.Body); err != nil {
+	silence := time.AfterFunc(joinPatience, cancel)
+	defer silence.Stop()
+	if err := loadReadDB(part, &heard{response.Body, silence}); err != nil {
 		return err
 	}
 	return os.Rename(part, folder)
+}
+
+// heard puts the end of a silence off whenever something comes.
+type heard struct {
+	io.Reader
+	silence *time.Timer
+}
+
+// Read is that of an io.Reader.
+func (h *heard) Read(b []byte) (int, error) {
+	n, err := h.Reader.Read(b)
+	h.silence.Reset(joinPatience)
+	return n, err
 }
 
 func loadReadDB(folder string, dump io.Reader) error {

@@ -107,7 +107,7 @@ versions; a duplicate "actorId", "id", "version" in the store, and "tried".`,
 			return
 		}
 		root.PersistentFlags().Lookup("data").Hidden = isStoreless(cmd)
-		root.PersistentFlags().Lookup("store").Hidden = isStoreless(cmd) && cmd.Annotations["servers"] == "" || isEmbedded(cmd)
+		root.PersistentFlags().Lookup("store").Hidden = isStoreless(cmd) && cmd.Annotations["servers"] == "" || isEmbedded(cmd) || cmd.Annotations["folder"] != ""
 		help(cmd, args)
 	})
 	return root

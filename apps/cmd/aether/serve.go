@@ -101,6 +101,13 @@ func (p *program) serve(ctx context.Context, cmd *cobra.Command, flags *serveFla
 	if err := checkJoin(flags.join); err != nil {
 		return &usageError{cmd, err}
 	}
+	roles, err := node.ParseRoles(flags.roles)
+	if err == nil {
+		err = node.CheckRoles(p.store, roles)
+	}
+	if err != nil {
+		return &usageError{cmd, fmt.Errorf("--roles: %w", err)}
+	}
 	tickets, err := flags.payments.config(cmd)
 	if err != nil {
 		return err
@@ -110,19 +117,12 @@ func (p *program) serve(ctx context.Context, cmd *cobra.Command, flags *serveFla
 		return err
 	}
 	defer listener.Close()
-	roles, err := node.ParseRoles(flags.roles)
-	if err != nil {
-		return &usageError{cmd, fmt.Errorf("--roles: %w", err)}
-	}
 	p.logger = p.serveLogger(flags.verbose)
 	name := flags.name
 	if name == "" {
 		name, _ = os.Hostname() // it is for people
 	}
 	return p.withNode(ctx, name, func(n *node.Node) error {
-		if roles.Has(node.Web) && !roles.Has(node.Command) && !n.CarriesCommands() {
-			return &usageError{cmd, errors.New("--roles: on this store commands stay in the process that takes them, so web needs command")}
-		}
 		parts, err := n.Parts(ctx, p.namespace, roles)
 		if err != nil {
 			return err

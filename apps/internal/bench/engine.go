@@ -5,6 +5,7 @@ import (
 	"errors"
 	"fmt"
 	"log/slog"
+	"net/url"
 	"strings"
 	"time"
 
@@ -42,12 +43,15 @@ func engineOf(store string) (engine, error) {
 	return engine{}, fmt.Errorf("the store begins with %q, and not with postgres:// or nats://", scheme)
 }
 
-// setting adds a setting to an address.
-func setting(store, name, value string) string {
-	if strings.Contains(store, "?") {
-		return store + "&" + name + "=" + value
+// setting returns an address with another value of a setting.
+func setting(store, name, value string) (string, error) {
+	address, query, _ := strings.Cut(store, "?")
+	settings, err := url.ParseQuery(query)
+	if err != nil {
+		return "", errors.New("the settings behind the ? of the store's address cannot be read")
 	}
-	return store + "?" + name + "=" + value
+	settings.Set(name, value)
+	return address + "?" + settings.Encode(), nil
 }
 
 // onServers opens stores of their own beside others on the same servers: the setting with
@@ -55,7 +59,10 @@ func setting(store, name, value string) string {
 func onServers(address, name string, drop func(ctx context.Context, address, value string) error) func(ctx context.Context, folder string, run func(store aether.EventStore) error) error {
 	return func(ctx context.Context, folder string, run func(store aether.EventStore) error) (err error) {
 		value := "bench-" + aether.NewID()[24:]
-		own := setting(address, name, value)
+		own, err := setting(address, name, value)
+		if err != nil {
+			return err
+		}
 		logger := slog.New(slog.DiscardHandler)
 		defer func() { err = errors.Join(err, drop(context.WithoutCancel(ctx), address, value)) }()
 		if name == "schema" {
@@ -83,7 +90,11 @@ func dropSchema(ctx context.Context, address, schema string) error {
 }
 
 func onPostgres(ctx context.Context, address string, use func(conn *pgx.Conn) error) error {
-	conn, err := pgx.Connect(ctx, address)
+	dsn, _, err := node.PostgresAddress(address)
+	if err != nil {
+		return err
+	}
+	conn, err := pgx.Connect(ctx, dsn)
 	if err != nil {
 		return err
 	}
@@ -127,8 +138,15 @@ func pipelined(ctx context.Context, o *Options, c appendCase) (result Result, er
 
 // onNATS connects to the servers of an address.
 func onNATS(address string, use func(js jetstream.JetStream) error) error {
-	servers, _, _ := strings.Cut(address, "?")
-	conn, err := nats.Connect(servers)
+	servers, credentials, _, err := node.NATSAddress(address)
+	if err != nil {
+		return err
+	}
+	var options []nats.Option
+	if credentials != "" {
+		options = append(options, nats.UserCredentials(credentials))
+	}
+	conn, err := nats.Connect(servers, options...)
 	if err != nil {
 		return err
 	}
@@ -155,13 +173,13 @@ func dropStreams(ctx context.Context, address, prefix string) error {
 // published is the limit of the engine on NATS: each writer publishes a message and waits
 // for its answer, in a stream like that of the events.
 func published(ctx context.Context, o *Options, c appendCase) (result Result, err error) {
-	n, err := node.Replicas(o.Store)
+	_, _, replicas, err := node.NATSAddress(o.Store)
 	if err != nil {
 		return result, err
 	}
 	name := "bench-" + aether.NewID()[24:]
 	err = onNATS(o.Store, func(js jetstream.JetStream) error {
-		if _, err := js.CreateStream(ctx, jetstream.StreamConfig{Name: name, Subjects: []string{name + ".>"}, Replicas: n, Storage: jetstream.FileStorage}); err != nil {
+		if _, err := js.CreateStream(ctx, jetstream.StreamConfig{Name: name, Subjects: []string{name + ".>"}, Replicas: replicas, Storage: jetstream.FileStorage}); err != nil {
 			return err
 		}
 		data := payload("station/1")

@@ -1,8 +1,8 @@
 package node
 
 import (
+	"errors"
 	"fmt"
-	"net/url"
 	"slices"
 	"strconv"
 	"strings"
@@ -32,13 +32,13 @@ func parseNATS(store string) (*natsSettings, error) {
 		if err != nil {
 			return nil, err
 		}
-		if u.Host == "" || u.Path != "" {
-			return nil, fmt.Errorf("%q is no NATS server: write nats://host:port", u.Redacted())
+		if u.Host == "" || strings.Trim(u.Path, "/") != "" {
+			return nil, errors.New("the address of the store names something that is no NATS server: write nats://host:port,host:port")
 		}
 	}
-	values, err := url.ParseQuery(query)
+	values, err := values(query)
 	if err != nil {
-		return nil, fmt.Errorf("the settings behind the ? of the address: %w", err)
+		return nil, err
 	}
 	known := []string{"replicas", "prefix", "sync", "creds", "discover"}
 	for name := range values {
@@ -69,12 +69,12 @@ func parseNATS(store string) (*natsSettings, error) {
 	return s, nil
 }
 
-// Replicas returns on how many servers the address of a NATS store says that each stream
-// is.
-func Replicas(store string) (int, error) {
+// NATSAddress returns what the address of a NATS store says of the servers, for their
+// driver.
+func NATSAddress(store string) (servers, credentials string, replicas int, err error) {
 	s, err := parseNATS(store)
 	if err != nil {
-		return 0, err
+		return "", "", 0, err
 	}
-	return max(s.replicas, 1), nil
+	return s.url, s.conn.CredentialsFile, max(s.replicas, 1), nil
 }

@@ -40,7 +40,7 @@ func TestParseNATS(t *testing.T) {
 		t.Errorf("the settings of none are %+v, %v", s, err)
 	}
 	for _, bad := range []string{
-		"nats://", "nats://a/path", "nats://a?replica=3", "nats://a?replicas=0", "nats://a?replicas=x", "nats://a?sync=yes", "nats://a?%zz", "nats://a:b:c",
+		"nats://", "nats://a/path", "nats://a?replicas=3&replicas=1", "nats://a?replica=3", "nats://a?replicas=0", "nats://a?replicas=x", "nats://a?sync=yes", "nats://a?%zz", "nats://a:b:c",
 	} {
 		if s, err := parseNATS(bad); err == nil {
 			t.Errorf("%s is read as %+v", bad, s)
@@ -50,14 +50,33 @@ func TestParseNATS(t *testing.T) {
 
 // What is wrong with an address is said without its password.
 func TestBadAddresses(t *testing.T) {
-	for _, address := range []string{"redis://u:secret@a", "postgres://u:secret@a:b:c", "nats://u:secret@a/x", "nats://u:secret@\x7f"} {
+	for _, address := range []string{"redis://u:secret@a", "host=db password=secret dbname=x", "nats://secret@a:1/x", "postgres://u:sec/secret@a/d", "postgres://u:secret@a:b:c", "nats://u:secret@a/x", "nats://u:secret@\x7f"} {
 		n, err := Open(t.Context(), Options{Store: address, Folder: t.TempDir(), Logger: slog.New(slog.DiscardHandler)})
 		if err == nil || n != nil || strings.Contains(err.Error(), "secret") {
 			t.Errorf("%q: %v", address, err)
 		}
 	}
-	if dsn, schema, err := postgresAddress("postgres://u@h/d?schema=x&sslmode=disable"); err != nil || schema != "x" || dsn != "postgres://u@h/d?sslmode=disable" {
+	if dsn, schema, err := PostgresAddress("postgres://u@h/d?schema=x&sslmode=disable"); err != nil || schema != "x" || dsn != "postgres://u@h/d?sslmode=disable" {
 		t.Errorf("the DSN is %q, the schema %q, %v", dsn, schema, err)
+	}
+}
+
+func TestCheckRoles(t *testing.T) {
+	for _, test := range []struct {
+		store, roles string
+		ok           bool
+	}{
+		{"", AllRoles().String(), true}, {"", "command", false}, {"", "query,web,relay,effects", false},
+		{"postgres://h/d", "command,web", true}, {"postgres://h/d", "query", true}, {"postgres://h/d", "query,web", false}, {"postgres://h/d", "effects", false},
+		{"nats://h", "web", true}, {"nats://h", "effects", true},
+	} {
+		roles, err := ParseRoles(test.roles)
+		if err != nil {
+			t.Fatal(err)
+		}
+		if err := CheckRoles(test.store, roles); (err == nil) != test.ok {
+			t.Errorf("%q with %s: %v", test.store, test.roles, err)
+		}
 	}
 }
 
@@ -67,7 +86,7 @@ func TestEmbedded(t *testing.T) {
 	if err != nil {
 		t.Fatal(err)
 	}
-	if n.Shared() || n.CarriesCommands() || n.Embedded == nil {
+	if n.Shared() || n.Embedded == nil {
 		t.Error("the embedded store is not this process's alone")
 	}
 	parts, err := n.Parts(t.Context(), "default", Roles{Query})

@@ -41,6 +41,18 @@ type Options struct {
 	Logger *slog.Logger
 }
 
+// CheckRoles says why a node on the store of an address, "" for the embedded one, cannot
+// have some roles alone.
+func CheckRoles(store string, roles Roles) error {
+	switch {
+	case store == "" && len(roles) < len(AllRoles()):
+		return errors.New("nobody else can do the rest: the embedded store is this process's alone")
+	case strings.HasPrefix(store, "postgres") && !roles.Has(Command) && (roles.Has(Web) || roles.Has(Effects)):
+		return errors.New("on PostgreSQL commands stay in the process that they come from, so web and effects need command")
+	}
+	return nil
+}
+
 // Node is an open engine, and what it offers several processes.
 type Node struct {
 	Engine   aether.Engine
@@ -68,7 +80,7 @@ func Open(ctx context.Context, o Options) (n *Node, err error) {
 	case scheme == "nats" || scheme == "tls":
 		err = n.openNATS(ctx, &o)
 	default:
-		err = fmt.Errorf("%q is no store: it begins with postgres:// or nats://, or is left out for the embedded store", redacted(o.Store))
+		err = errNoStore
 	}
 	return n, err
 }
@@ -84,9 +96,6 @@ func (n *Node) Parts(ctx context.Context, namespace string, roles Roles) (Parts,
 
 // Shared says whether other processes can have the store open at the same time.
 func (n *Node) Shared() bool { return n.Embedded == nil }
-
-// CarriesCommands says whether a node can decide what another one was sent.
-func (n *Node) CarriesCommands() bool { return n.parts.SharedBus }
 
 // Close closes the engine, and what belongs to it.
 func (n *Node) Close() error {
@@ -116,7 +125,7 @@ func (n *Node) local(leases lease.Leases) {
 }
 
 func (n *Node) openPostgres(ctx context.Context, o *Options) error {
-	dsn, schema, err := postgresAddress(o.Store)
+	dsn, schema, err := PostgresAddress(o.Store)
 	if err != nil {
 		return err
 	}
@@ -129,13 +138,16 @@ func (n *Node) openPostgres(ctx context.Context, o *Options) error {
 	return nil
 }
 
-// postgresAddress takes the schema out of an address.
-func postgresAddress(store string) (dsn, schema string, err error) {
+// PostgresAddress takes the schema out of the address of a store: the rest is for the driver.
+func PostgresAddress(store string) (dsn, schema string, err error) {
 	u, err := parse(store)
 	if err != nil {
 		return "", "", err
 	}
-	query := u.Query()
+	query, err := values(u.RawQuery)
+	if err != nil {
+		return "", "", err
+	}
 	schema = query.Get("schema")
 	query.Del("schema")
 	u.RawQuery = query.Encode()
@@ -144,7 +156,7 @@ func postgresAddress(store string) (dsn, schema string, err error) {
 
 // MigratePostgres brings the schema of a PostgreSQL store up to date.
 func MigratePostgres(ctx context.Context, store string, logger *slog.Logger) error {
-	dsn, schema, err := postgresAddress(store)
+	dsn, schema, err := PostgresAddress(store)
 	if err != nil {
 		return err
 	}
@@ -175,22 +187,28 @@ func (n *Node) openNATS(ctx context.Context, o *Options) error {
 	return nil
 }
 
+// errNoStore does not show what was given: there may be a password in it.
+var errNoStore = errors.New("the address of the store is none: it begins with postgres:// or nats://, or is left out for the embedded store")
+
+// parse reads an address. Its errors do not show it, for the same reason.
 func parse(store string) (*url.URL, error) {
 	u, err := url.Parse(store)
 	if err != nil {
-		if cause, ok := errors.AsType[*url.Error](err); ok {
-			err = cause.Err // without the address, which may have a password in it
-		}
-		return nil, fmt.Errorf("the address of the store is no URL: %w", err)
+		return nil, errors.New("the address of the store is no URL: write postgres://user@host/database or nats://host:port, and a password's special characters as %XX")
 	}
 	return u, nil
 }
 
-// redacted is an address that may be shown.
-func redacted(store string) string {
-	u, err := url.Parse(store)
+// values reads the settings of an address, each of which may be there once.
+func values(query string) (url.Values, error) {
+	all, err := url.ParseQuery(query)
 	if err != nil {
-		return "what was given"
+		return nil, errors.New("the settings behind the ? of the store's address cannot be read")
 	}
-	return u.Redacted()
+	for name, given := range all {
+		if len(given) > 1 {
+			return nil, fmt.Errorf("the address of the store has the setting %q %d times", name, len(given))
+		}
+	}
+	return all, nil
 }

@@ -2,7 +2,9 @@ package server
 
 import (
 	"errors"
+	"io"
 	"net/http"
+	"time"
 
 	"github.com/aether-es/aether/readdb"
 	"github.com/prometheus/client_golang/prometheus"
@@ -15,11 +17,24 @@ func (s *Server) WatchReadDB(check func() error) { s.readDB = check }
 func (s *Server) ShareReadDB(db *readdb.DB) {
 	s.Mux.HandleFunc("GET "+ReadDBPath, func(w http.ResponseWriter, r *http.Request) {
 		w.Header().Set("Content-Type", "application/octet-stream")
-		if err := db.Dump(w); err != nil {
+		if err := db.Dump(&timedWriter{w, http.NewResponseController(w)}); err != nil {
 			s.Logger.Warn("a node that joins did not get the whole read DB", "error", err, "from", r.RemoteAddr)
 			panic(http.ErrAbortHandler) // so that it does not take the rest for an end
 		}
 	})
+}
+
+// timedWriter gives up on a reader that takes nothing, since a dump holds on to what is
+// replaced meanwhile.
+type timedWriter struct {
+	io.Writer
+	control *http.ResponseController
+}
+
+// Write is that of an io.Writer.
+func (w *timedWriter) Write(b []byte) (int, error) {
+	_ = w.control.SetWriteDeadline(time.Now().Add(30 * time.Second)) // a connection without deadlines has none
+	return w.Writer.Write(b)
 }
 
 // ReadDBPath is where [Server.ShareReadDB] answers, with what [readdb.Load] reads.

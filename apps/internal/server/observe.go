@@ -91,6 +91,9 @@ func (c stateCollector) Collect(to chan<- prometheus.Metric) {
 		gauge(projectionStop, truth[status.State == projection.Stopped], status.Name)
 	}
 	for _, r := range c.s.relays {
+		if r.Status().State == integration.RelayIdle {
+			continue // another node has it
+		}
 		relay := c.s.relay(ctx, r)
 		gauge(relayPlace, float64(relay.Cursor.Sequence), relay.System)
 		gauge(relayLag, float64(relay.Lag), relay.System)

@@ -69,6 +69,9 @@ type RelayDocument struct {
 
 func (s *Server) relay(ctx context.Context, r relay) RelayDocument {
 	status := r.Status()
+	if status.State == integration.RelayIdle { // another node has it, and knows
+		return RelayDocument{System: status.Stream.System, RelayStatus: status}
+	}
 	return RelayDocument{System: status.Stream.System, RelayStatus: status, Lag: s.lag(ctx, r.lag, status.Stream, status.Cursor)}
 }
 
