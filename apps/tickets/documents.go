@@ -219,7 +219,7 @@ type ClaimResult struct {
 type CaseDocument struct {
 	ID       string    `json:"id" doc:"Of the effect, or of the payment and what was to be done with it."`
 	Action   string    `json:"action" enum:"authorise,capture,cancel,refund" doc:"What was to be done."`
-	State    string    `json:"state" enum:"in-doubt,failed" doc:"In doubt: it is not known whether it was done. Failed: it was not."`
+	State    string    `json:"state" enum:"in-doubt,failed" doc:"In doubt: it is not known whether it was done. Failed: nobody goes on with it; its ways say whether it may be tried again."`
 	Pool     string    `json:"pool"`
 	Claim    string    `json:"claim"`
 	Payment  string    `json:"payment,omitempty" doc:"The provider's ID, as far as it is known."`

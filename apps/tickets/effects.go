@@ -237,20 +237,30 @@ func (t *Tickets) move(ctx context.Context, action Action, call effect.Call) (js
 	case Cancel:
 		p, err = t.provider.Cancel(ctx, call.ID, id)
 	case Refund:
-		p, err = t.provider.Refund(ctx, call.ID, id, order.Amount)
+		p, err = t.refund(ctx, call.ID, id, order.Amount)
 	}
 	if err != nil && call.Attempt > 1 { // the same key has the same answer, a failure too
 		if now, lookErr := t.provider.Get(ctx, id); lookErr == nil && has(action, now, order) {
 			p, err = now, nil
 		}
 	}
-	if failed, ok := errors.AsType[*payment.Error](err); ok && action == Refund && failed.Now == payment.Authorised {
-		return nil, effect.NotDone(err) // it is to be captured first, which is on its way
-	}
 	if errors.Is(err, payment.ErrRejected) {
 		return told(moved{Rejected: shorten(err.Error())}, nil)
 	}
 	return told(moved{Payment: p}, err)
+}
+
+// refund gives back what was captured. While the capture is on its way still the provider
+// is not asked: it would refuse, and has the same answer for the key from then on.
+func (t *Tickets) refund(ctx context.Context, key, id string, amount int64) (payment.Payment, error) {
+	now, err := t.provider.Get(ctx, id)
+	switch {
+	case err != nil:
+		return payment.Payment{}, err
+	case now.Status == payment.Authorised:
+		return payment.Payment{}, fmt.Errorf("%w: payment %s is to be captured first", payment.ErrNotDone, id)
+	}
+	return t.provider.Refund(ctx, key, id, amount)
 }
 
 func shorten(text string) string {

@@ -148,3 +148,12 @@ func TestCodes(t *testing.T) {
 		}
 	}
 }
+
+// The pages have paths of their own beside the pools.
+func TestReservedPools(t *testing.T) {
+	for id, ok := range map[string]bool{"jazz": true, "mine-2": true, "new": false, "mine": false, "claims": false, "promoter": false, "cases": false, "-a": false, "A": false, "": false} {
+		if validPool(id) != ok {
+			t.Errorf("%q is a pool: %v", id, !ok)
+		}
+	}
+}

@@ -15,6 +15,7 @@ type ledger struct {
 	mu       sync.Mutex
 	payments map[string]*payment.Payment
 	answers  map[string]payment.Payment // by key
+	refused  map[string]error           // by key: a refusal is remembered, too
 	calls    map[string]int             // by key
 	rejects  map[string]bool            // operations, "capture", that are not done
 	silent   map[string]bool            // operations that are done, and not answered
@@ -25,7 +26,7 @@ type ledger struct {
 
 func newLedger() *ledger {
 	return &ledger{
-		payments: make(map[string]*payment.Payment), answers: make(map[string]payment.Payment), calls: make(map[string]int),
+		payments: make(map[string]*payment.Payment), answers: make(map[string]payment.Payment), refused: make(map[string]error), calls: make(map[string]int),
 		rejects: make(map[string]bool), silent: make(map[string]bool), shut: make(map[string]bool), holding: make(chan struct{}), waiting: make(chan struct{}, 100),
 	}
 }
@@ -87,8 +88,12 @@ func (l *ledger) change(op, key, id string, do func(p *payment.Payment) error) (
 	case l.rejects[op]:
 		return payment.Payment{}, fmt.Errorf("%w: %s", payment.ErrRejected, op)
 	}
+	if err := l.refused[key]; err != nil {
+		return payment.Payment{}, err
+	}
 	if _, again := l.answers[key]; !again {
 		if err := do(p); err != nil {
+			l.refused[key] = err
 			return payment.Payment{}, err
 		}
 		l.answers[key] = *p

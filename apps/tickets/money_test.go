@@ -232,8 +232,9 @@ func TestWebhook(t *testing.T) {
 	w.buy(cart, "ann", good)
 	w.state(cart, tickets.ClaimSold, tickets.MoneyCaptured)
 	w.provider.set(w.provider.silent, "refund", true)
-	w.provider.set(w.provider.silent, "get", true)
 	w.do(http.StatusOK, "POST", "/claims/"+cart+"/refund", nil)
+	w.until("the money is given back, which nobody is told", func() bool { _, have := w.provider.sums(); return have == 0 })
+	w.provider.set(w.provider.silent, "get", true)
 	w.moveOn(time.Hour, "nobody asks any more", func() bool {
 		open := w.cases()
 		return len(open) == 1 && open[0].State == "failed"

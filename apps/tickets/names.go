@@ -6,6 +6,7 @@ import (
 	"encoding/base32"
 	"encoding/hex"
 	"fmt"
+	"slices"
 	"strconv"
 	"strings"
 
@@ -30,10 +31,13 @@ func newPoolID(commandID string) string {
 	return short.EncodeToString(sum[:])[:12]
 }
 
+// reserved are the IDs that no pool has, since the pages have these paths.
+var reserved = []string{"cases", "claims", "mine", "new", "promoter"}
+
 // validPool says whether a pool may have this ID: 1 to 40 small letters, digits and
-// dashes.
+// dashes, and none that is reserved.
 func validPool(id string) bool {
-	return id != "" && len(id) <= 40 && id[0] != '-' && id[len(id)-1] != '-' &&
+	return !slices.Contains(reserved, id) && id != "" && len(id) <= 40 && id[0] != '-' && id[len(id)-1] != '-' &&
 		strings.Trim(id, "abcdefghijklmnopqrstuvwxyz0123456789-") == ""
 }
 
