@@ -11,6 +11,7 @@
 //	queries.go, sales.go   what is asked of it, and documents.go what is answered
 //	topics.go              what pages are told of at once
 //	snapshot.go            a pool as it is kept to be loaded fast
+//	pages*.go, *.templ     the pages of customers; promoter*.go those of promoters
 package tickets
 
 import (
