@@ -99,12 +99,7 @@ var stoppedSights = []sight{
 // testAccessible looks at every page in every way: axe-core finds nothing, nothing is
 // wider than the window, and pictures of them are kept.
 func testAccessible(t *testing.T, b *browser) {
-	axe, err := os.ReadFile("node_modules/axe-core/axe.min.js")
-	if errors.Is(err, fs.ErrNotExist) {
-		testenv.Lacks(t, "axe-core")
-	} else if err != nil {
-		t.Fatal(err)
-	}
+	axe := readAxe(t)
 	empty, full, halted := newWorld(t), newWorld(t), newWorld(t)
 	full.fill()
 	halted.mars()
@@ -116,24 +111,36 @@ func testAccessible(t *testing.T, b *browser) {
 			w := b.open(t, look.name)
 			w.look(look)
 			w.visit(empty.url("/rover"))
-			w.examine(look, sight{name: "list-empty", until: connected}, string(axe))
+			w.examine(look, sight{name: "list-empty", until: connected}, axe)
 			if look.name == "phone" {
-				w.examineOffline(look, string(axe))
+				w.examineOffline(look, axe)
 			}
 			for _, s := range sights {
 				if s.look == "" || slices.Contains(strings.Fields(s.look), look.name) {
 					w.visit(full.url(s.path))
-					w.examine(look, s, string(axe))
+					w.examine(look, s, axe)
 				}
 			}
 			for _, s := range stoppedSights {
 				if s.look == "" || slices.Contains(strings.Fields(s.look), look.name) {
 					w.visit(halted.url(s.path))
-					w.examine(look, s, string(axe))
+					w.examine(look, s, axe)
 				}
 			}
 		})
 	}
+}
+
+// readAxe returns the script of axe-core.
+func readAxe(t *testing.T) string {
+	t.Helper()
+	axe, err := os.ReadFile("node_modules/axe-core/axe.min.js")
+	if errors.Is(err, fs.ErrNotExist) {
+		testenv.Lacks(t, "axe-core")
+	} else if err != nil {
+		t.Fatal(err)
+	}
+	return string(axe)
 }
 
 // examineOffline examines a page whose server has stopped.

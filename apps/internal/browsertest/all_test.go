@@ -2,8 +2,8 @@ package browsertest
 
 import "testing"
 
-// TestPages runs all tests of the package in one browser, at the same time: each has
-// its own server and windows.
+// TestPages runs the tests of the shell's and the rover's pages in one browser, at the
+// same time: each has its own server and windows.
 func TestPages(t *testing.T) {
 	b := startBrowser(t)
 	for _, test := range []struct {
