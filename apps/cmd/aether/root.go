@@ -96,6 +96,7 @@ versions; a duplicate "actorId", "id", "version" in the store, and "tried".`,
 		newMigrateCommand(p),
 		newNATSCommand(p),
 		newPaysimCommand(p),
+		newSimulateCommand(p),
 		newBenchCommand(p),
 		newVersionCommand(p),
 	)
