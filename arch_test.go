@@ -140,7 +140,7 @@ var archModules = []struct{ path, importers, why string }{
 		"the network between processes, which tests cut"},
 	{"github.com/rs/zerolog", "apps/internal/chaos",
 		"the logger that toxiproxy asks for, to be silenced"},
-	{"github.com/anishathalye/porcupine", "pgstore",
+	{"github.com/anishathalye/porcupine", "apps/internal/chaos",
 		"decides whether a history is linearizable, in tests"},
 	{"github.com/coder/websocket", "live",
 		"the WebSocket protocol: handshake, frames, the rules for both"},
