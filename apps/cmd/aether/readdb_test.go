@@ -8,6 +8,7 @@ import (
 	"net/http/httptest"
 	"os"
 	"path/filepath"
+	"sync/atomic"
 	"testing"
 
 	"github.com/aether-es/aether/apps/internal/server"
@@ -28,12 +29,12 @@ func TestJoin(t *testing.T) {
 	if err := errors.Join(notes.Put(tx, "hello"), tx.Commit([]byte("7"))); err != nil {
 		t.Fatal(err)
 	}
-	cut := false
+	var cut atomic.Bool
 	node := httptest.NewServer(http.HandlerFunc(func(w http.ResponseWriter, r *http.Request) {
 		switch {
 		case r.URL.Path != server.ReadDBPath || r.Header.Get("Authorization") != "Bearer secret":
 			w.WriteHeader(http.StatusUnauthorized)
-		case cut:
+		case cut.Load():
 			_, _ = io.WriteString(w, "aether read DB 1\n")
 			panic(http.ErrAbortHandler)
 		default:
@@ -45,13 +46,13 @@ func TestJoin(t *testing.T) {
 
 	folder := filepath.Join(t.TempDir(), "new", "readdb")
 	joinReadDB(t.Context(), folder, node.URL, "wrong", logger)
-	cut = true
+	cut.Store(true)
 	joinReadDB(t.Context(), folder, node.URL, "secret", logger)
 	joinReadDB(t.Context(), folder, "http://127.0.0.1:1", "secret", logger)
 	if left, err := filepath.Glob(folder + "*"); err != nil || left != nil {
 		t.Errorf("attempts that failed leave %v, %v", left, err)
 	}
-	cut = false
+	cut.Store(false)
 	joinReadDB(t.Context(), folder, node.URL, "secret", logger)
 	ours, _, err := openReadDB(folder, logger)
 	if err != nil {
