@@ -207,6 +207,9 @@ func (g *group) decide() ([]*save, map[*save]struct{}) {
 	refused := make(map[*save]struct{})
 	o := overlay{latest: make(map[string]aether.Version), ids: make(map[eventKey]aether.Version)}
 	for _, r := range g.pending {
+		// What was found of it in an earlier round, which wrote nothing, holds no more: then
+		// it may have lost to a save that is not written after all.
+		r.err, r.repeat = nil, false
 		admitted, err := storekit.Admit(r.events, view{r, &o, &g.facts})
 		switch {
 		case admitted:

@@ -19,7 +19,7 @@ func dumped(t *testing.T) (*readdb.DB, []byte) {
 	notes := readdb.NewCollection("notes", func(s string) string { return s[:min(len(s), 20)] })
 	for n := range 3 {
 		tx := db.Space(fmt.Sprint("space@", n)).Begin()
-		for i := range 400 {
+		for i := range 60 {
 			if err := notes.Put(tx, fmt.Sprint(i, " ", bytes.Repeat([]byte("x"), i*9))); err != nil {
 				t.Fatal(err)
 			}
@@ -63,7 +63,7 @@ func TestDump(t *testing.T) {
 // What is cut off, or was changed on its way, is refused.
 func TestDamagedDump(t *testing.T) {
 	_, dump := dumped(t)
-	for cut := 0; cut < len(dump); cut += 1 + len(dump)/97 {
+	for cut := 0; cut < len(dump); cut += 1 + len(dump)/61 {
 		if err := readdb.Load(readdb.NewMemory(), bytes.NewReader(dump[:cut])); !errors.Is(err, readdb.ErrDump) {
 			t.Errorf("cut after %d bytes: %v", cut, err)
 		}

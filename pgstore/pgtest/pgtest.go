@@ -113,19 +113,25 @@ func Exec(dsn, sql string) error {
 	defer cancel()
 	admin.mu.Lock()
 	defer admin.mu.Unlock()
-	if admin.conn != nil && (admin.dsn != dsn || admin.conn.IsClosed()) {
-		_ = admin.conn.Close(ctx)
-		admin.conn = nil
+	const reset = "RESET ALL; SET client_min_messages = warning"
+	if admin.conn != nil && admin.dsn == dsn {
+		if _, err := admin.conn.Exec(ctx, reset); err != nil { // another server is there by now
+			_ = admin.conn.Close(ctx)
+		}
 	}
-	if admin.conn == nil {
+	if admin.conn == nil || admin.dsn != dsn || admin.conn.IsClosed() {
+		if admin.conn != nil {
+			_ = admin.conn.Close(ctx)
+			admin.conn = nil
+		}
 		conn, err := pgx.Connect(ctx, dsn)
 		if err != nil {
 			return err
 		}
 		admin.dsn, admin.conn = dsn, conn
-	}
-	if _, err := admin.conn.Exec(ctx, "RESET ALL; SET client_min_messages = warning"); err != nil {
-		return err
+		if _, err := conn.Exec(ctx, reset); err != nil {
+			return err
+		}
 	}
 	_, err := admin.conn.Exec(ctx, sql)
 	return err
