@@ -59,7 +59,7 @@ func (n *namespace) SaveEvents(ctx context.Context, events ...aether.Event) (aet
 	}
 	<-r.done
 	if r.repeat {
-		return n.findPosition(ctx, complete)
+		return storekit.RepeatedPosition(ctx, n, complete)
 	}
 	var conflict *aether.ConflictError
 	if errors.As(r.err, &conflict) {
@@ -68,35 +68,6 @@ func (n *namespace) SaveEvents(ctx context.Context, events ...aether.Event) (aet
 		}
 	}
 	return r.position, r.err
-}
-
-// findPosition returns the highest position of events that were saved before, if they
-// are the same.
-func (n *namespace) findPosition(ctx context.Context, events []aether.Event) (aether.Position, error) {
-	var highest aether.Position
-	for len(events) > 0 {
-		// Those of one actor follow on each other, perhaps with others in between.
-		actorID, rest := events[0].ActorID, events[:0:0]
-		next := 0
-		for there, err := range n.GetEvents(ctx, actorID, events[0].Version-1) {
-			if err != nil {
-				return 0, err
-			}
-			for ; next < len(events) && events[next].ActorID != actorID; next++ {
-				rest = append(rest, events[next])
-			}
-			if next == len(events) {
-				break
-			}
-			if err := storekit.Repeated(&events[next], &there); err != nil {
-				return 0, err
-			}
-			highest = max(highest, there.Position)
-			next++
-		}
-		events = append(rest, events[next:]...)
-	}
-	return highest, nil
 }
 
 // GetLatestVersion is described at [aether.EventStore].

@@ -237,3 +237,17 @@ func (r *Registry[E]) Decode(event aether.Event) (E, error) {
 	}
 	return value.(E), nil
 }
+
+// Newest returns the data of an event in its type's newest schema. That of an event which
+// has it is returned as it is.
+func (r *Registry[E]) Newest(event aether.Event) (json.RawMessage, error) {
+	if event.Schema == r.Schema(event.Type) {
+		return event.Data, nil
+	}
+	value, err := r.Decode(event)
+	if err != nil {
+		return nil, err
+	}
+	encoded, err := r.Encode(value)
+	return encoded.Data, err
+}

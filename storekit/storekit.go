@@ -5,6 +5,7 @@ package storekit
 
 import (
 	"bytes"
+	"context"
 	"iter"
 	"slices"
 	"time"
@@ -74,6 +75,36 @@ func Repeated(given, there *aether.Event) error {
 		return nil
 	}
 	return &aether.DuplicateError{ActorID: given.ActorID, EventID: given.ID, Tried: given.Version, Version: there.Version}
+}
+
+// RepeatedPosition returns what a save answers that [Admit] has found to be a repetition:
+// the highest position of its events, or the error of [Repeated]. It reads them from the
+// store.
+func RepeatedPosition(ctx context.Context, store aether.EventStore, events []aether.Event) (aether.Position, error) {
+	var highest aether.Position
+	for len(events) > 0 {
+		// Those of one actor follow on each other, perhaps with others in between.
+		actorID, rest := events[0].ActorID, events[:0:0]
+		next := 0
+		for there, err := range store.GetEvents(ctx, actorID, events[0].Version-1) {
+			if err != nil {
+				return 0, err
+			}
+			for ; next < len(events) && events[next].ActorID != actorID; next++ {
+				rest = append(rest, events[next])
+			}
+			if next == len(events) {
+				break
+			}
+			if err := Repeated(&events[next], &there); err != nil {
+				return 0, err
+			}
+			highest = max(highest, there.Position)
+			next++
+		}
+		events = append(rest, events[next:]...)
+	}
+	return highest, nil
 }
 
 // Admit decides about a save that [Complete] has returned: true means that it is

@@ -30,26 +30,13 @@ func mapping(events *schema.Registry[grid.Event]) integration.Mapping {
 	return integration.Mapping{
 		System: Name, Version: 1, Kinds: []string{grid.Kind}, Types: events.Types(),
 		Map: func(e aether.Event) ([]integration.Event, error) {
-			data, err := newest(events, e)
+			data, err := events.Newest(e)
 			if err == nil {
 				data, err = json.Marshal(Moment{gridID(e.ActorID), e.Version, data})
 			}
 			return []integration.Event{{Type: eventPrefix + e.Type, Subject: e.ActorID, Data: data}}, err
 		},
 	}
-}
-
-// newest returns the data of an event in its newest schema.
-func newest(events *schema.Registry[grid.Event], e aether.Event) (json.RawMessage, error) {
-	if e.Schema == events.Schema(e.Type) {
-		return e.Data, nil
-	}
-	value, err := events.Decode(e)
-	if err != nil {
-		return nil, err
-	}
-	encoded, err := events.Encode(value)
-	return encoded.Data, err
 }
 
 // decodeMoment is the reverse of the mapping.

@@ -25,7 +25,7 @@ func TestNewestSchema(t *testing.T) {
 		ActorID: "grid/mars", Version: 2, Type: "RoverLanded", Schema: 1, Data: []byte(`{"name":"ann","at":{"x":1,"y":2}}`), Position: 7,
 	}
 	const want = `{"rover":"ann","x":1,"y":2,"heading":"N"}`
-	data, err := newest(events, old)
+	data, err := events.Newest(old)
 	if err != nil || string(data) != want {
 		t.Errorf("the data is %s, %v, want %s", data, err, want)
 	}
@@ -36,11 +36,11 @@ func TestNewestSchema(t *testing.T) {
 	}
 	now := old
 	now.Schema, now.Data = 2, []byte(`{ "rover": "ann" }`)
-	if data, err := newest(events, now); err != nil || string(data) != string(now.Data) {
+	if data, err := events.Newest(now); err != nil || string(data) != string(now.Data) {
 		t.Errorf("the newest form became %s, %v", data, err)
 	}
 	now.Schema = 3
-	if data, err := newest(events, now); err == nil {
+	if data, err := events.Newest(now); err == nil {
 		t.Errorf("a form of the future is %s", data)
 	}
 

@@ -205,7 +205,7 @@ func (s *Rover) Events(ctx context.Context, id string, before aether.Version, li
 		if e.Version >= before {
 			break
 		}
-		data, err := newest(s.events, e)
+		data, err := s.events.Newest(e)
 		if err != nil {
 			return page, err
 		}

@@ -51,10 +51,10 @@ func (r registries) mapping() integration.Mapping {
 // public returns the data of an event in its newest schema, without secrets.
 func (r registries) public(e aether.Event) (json.RawMessage, error) {
 	if e.Kind() == PaymentKind {
-		return newest(r.payments, e)
+		return r.payments.Newest(e)
 	}
 	if e.Type != createdType {
-		return newest(r.pools, e)
+		return r.pools.Newest(e)
 	}
 	value, err := r.pools.Decode(e)
 	if err != nil {
@@ -71,19 +71,6 @@ func (r registries) public(e aether.Event) (json.RawMessage, error) {
 
 // createdType is the type of the event that has a secret.
 const createdType = "PoolCreated"
-
-// newest returns the data of an event in its newest schema.
-func newest[E any](events *schema.Registry[E], e aether.Event) (json.RawMessage, error) {
-	if e.Schema == events.Schema(e.Type) {
-		return e.Data, nil
-	}
-	value, err := events.Decode(e)
-	if err != nil {
-		return nil, err
-	}
-	encoded, err := events.Encode(value)
-	return encoded.Data, err
-}
 
 // decodeMoment is the reverse of the mapping.
 func decodeMoment[E any](events *schema.Registry[E], e integration.Event) (aether.Version, E, error) {
