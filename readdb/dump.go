@@ -50,7 +50,7 @@ func (db *DB) Dump(to io.Writer) error {
 	return err
 }
 
-// ErrDump: what was to be loaded is no dump, or not whole.
+// ErrDump says that what was to be loaded is no dump, or not whole.
 var ErrDump = errors.New("readdb: not a whole dump of a read DB")
 
 // MaxDumped is how many bytes a key or a value of a dump may have.

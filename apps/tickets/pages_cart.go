@@ -23,11 +23,6 @@ type cartPage struct {
 // online says whether the customer pays before the tickets are sold.
 func (c *cartPage) online() bool { return c.pool.Payment == pool.Online && c.Amount > 0 }
 
-// buyable says whether what is held can be bought.
-func (c *cartPage) buyable() bool {
-	return c.State == ClaimHeld && c.situation != isStopped && c.situation != isOver && c.situation != isGone
-}
-
 func (p *pages) cart(w http.ResponseWriter, r *http.Request) {
 	p.showCart(w, r, http.StatusOK, web.NewForm())
 }
