@@ -9,6 +9,7 @@ import (
 	"testing"
 
 	"github.com/aether-es/aether"
+	"github.com/cockroachdb/pebble/v2/vfs"
 )
 
 // waitOpen returns when a child has opened the store.
@@ -169,6 +170,38 @@ func TestFolderThatCannotBe(t *testing.T) {
 	}
 	s := openTest(t, folder, childOptions())
 	if err := s.Close(); err != nil {
+		t.Error(err)
+	}
+}
+
+// begunFS is a file system on which somebody else begins a store at a moment.
+type begunFS struct {
+	vfs.FS
+	begin func(path string)
+}
+
+func (f begunFS) Stat(path string) (vfs.FileInfo, error) {
+	info, err := f.FS.Stat(path)
+	f.begin(path) // what it does is not in the answer
+	return info, err
+}
+
+// Whoever opens a folder in which somebody begins a store at that moment is told that it
+// is in use, not that it is damaged.
+func TestBegunMeanwhile(t *testing.T) {
+	t.Parallel()
+	p := newDisk().process()
+	var first *Store
+	options := tiny(p)
+	options.fs = begunFS{p, func(path string) {
+		if first == nil && path == "store/"+logFolder {
+			first = openTest(t, "store", tiny(p))
+		}
+	}}
+	if s, err := Open(t.Context(), "store", options); !errors.Is(err, ErrInUse) {
+		t.Errorf("Open: %v, %v; want ErrInUse", s, err)
+	}
+	if err := first.Close(); err != nil {
 		t.Error(err)
 	}
 }

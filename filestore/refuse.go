@@ -50,7 +50,14 @@ func refuseWithoutLog(fsys vfs.FS, dir string) error {
 	if found == "" || err != nil {
 		return err
 	}
-	return &DamageError{File: fsys.PathJoin(dir, logFolder), Offset: -1,
+	path := fsys.PathJoin(dir, logFolder)
+	switch _, err := fsys.Stat(path); {
+	case err == nil:
+		return nil // somebody else has begun the store meanwhile
+	case !errors.Is(err, fs.ErrNotExist):
+		return fmt.Errorf("filestore: stat %s: %w", path, err)
+	}
+	return &DamageError{File: path, Offset: -1,
 		Reason: fmt.Sprintf("the folder, which has the events, is missing, while there is %s; if a new store shall begin here, delete everything of the old one", found)}
 }
 

@@ -30,17 +30,20 @@ func TestConformance(t *testing.T) {
 	})
 }
 
-// One server after the other is stopped and started again, the leader among them.
+// One server after the other is stopped and started again, the leader among them. The next
+// one's turn comes when the cluster saves again.
 func TestRollingRestart(t *testing.T) {
 	t.Parallel()
 	cluster := natstest.Cluster(t, natsserver.Options{LazySync: true})
 	urls := cluster.URLs()
 	all := strings.Join(urls, ",")
-	natstest.UnderFaults(t, [2]string{all, all}, all, natsstore.Options{Replicas: 3, SyncAlways: true}, 10*time.Second, func(ctx context.Context) {
+	natstest.UnderFaults(t, [2]string{all, all}, all, natsstore.Options{Replicas: 3, SyncAlways: true}, 10*time.Second, func(ctx context.Context, acknowledged func() int) {
 		for i := 0; ctx.Err() == nil; i = (i + 1) % 3 {
 			if err := cluster.Restart(i); err != nil {
 				t.Error(err)
 				return
+			}
+			for before := acknowledged(); acknowledged() == before && natstest.Pause(ctx, 100*time.Millisecond); {
 			}
 			natstest.Pause(ctx, time.Second)
 		}

@@ -40,7 +40,7 @@ func TestCuts(t *testing.T) {
 	t.Parallel()
 	server := natstest.Server(t, t.TempDir(), natsserver.Options{LazySync: true})
 	a, b := natstest.NewProxy(t, server.URL()), natstest.NewProxy(t, server.URL())
-	natstest.UnderFaults(t, [2]string{a.URL, b.URL}, server.URL(), natsstore.Options{SyncAlways: true}, 4*time.Second, func(ctx context.Context) {
+	natstest.UnderFaults(t, [2]string{a.URL, b.URL}, server.URL(), natsstore.Options{SyncAlways: true}, 4*time.Second, func(ctx context.Context, _ func() int) {
 		natstest.Every(ctx, 100*time.Millisecond, func() {
 			a.Cut(t)
 			if rand.IntN(2) == 0 {
@@ -55,7 +55,7 @@ func TestLostAnswers(t *testing.T) {
 	t.Parallel()
 	server := natstest.Server(t, t.TempDir(), natsserver.Options{LazySync: true})
 	a, b := natstest.NewProxy(t, server.URL()), natstest.NewProxy(t, server.URL())
-	natstest.UnderFaults(t, [2]string{a.URL, b.URL}, server.URL(), natsstore.Options{SyncAlways: true}, 6*time.Second, func(ctx context.Context) {
+	natstest.UnderFaults(t, [2]string{a.URL, b.URL}, server.URL(), natsstore.Options{SyncAlways: true}, 6*time.Second, func(ctx context.Context, _ func() int) {
 		natstest.Every(ctx, 300*time.Millisecond, func() {
 			direction := []string{"downstream", "upstream"}[rand.IntN(2)]
 			free := []*natstest.Proxy{a, b}[rand.IntN(2)].Hold(t, direction)
@@ -71,7 +71,7 @@ func TestRestart(t *testing.T) {
 	folder := t.TempDir()
 	server := natstest.Server(t, folder, natsserver.Options{})
 	url := server.URL()
-	natstest.UnderFaults(t, [2]string{url, url}, url, natsstore.Options{SyncAlways: true}, 5*time.Second, func(ctx context.Context) {
+	natstest.UnderFaults(t, [2]string{url, url}, url, natsstore.Options{SyncAlways: true}, 5*time.Second, func(ctx context.Context, _ func() int) {
 		for natstest.Pause(ctx, time.Second) {
 			server.Shutdown()
 			natstest.Pause(ctx, rand.N(300*time.Millisecond))

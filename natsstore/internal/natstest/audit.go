@@ -128,6 +128,25 @@ func (a *audit) expect(t *testing.T, name string, log []aether.Event) {
 	}
 }
 
+// follow returns what a follower sees until it ends. One that cannot reach the servers
+// goes on where it was.
+func follow(ctx context.Context, store aether.EventStore) ([]aether.Event, error) {
+	var seen []aether.Event
+	for {
+		var failed error
+		for e, err := range store.FollowLog(ctx, aether.Position(len(seen)), nil) {
+			if err != nil {
+				failed = err
+				break
+			}
+			seen = append(seen, e)
+		}
+		if !errors.Is(failed, natsstore.ErrUnavailable) {
+			return seen, failed
+		}
+	}
+}
+
 // least is how many events must be saved, or nothing was tested.
 const least = 20
 
@@ -136,19 +155,24 @@ const least = 20
 func (a *audit) enough(ctx context.Context, d time.Duration, stop func()) {
 	Pause(ctx, d)
 	for ctx.Err() == nil {
-		a.mu.Lock()
-		saved := len(a.saved)
-		a.mu.Unlock()
-		if saved >= least {
+		if a.count() >= least {
 			stop()
 		}
 		Pause(ctx, 100*time.Millisecond)
 	}
 }
 
+// count returns how many events were acknowledged.
+func (a *audit) count() int {
+	a.mu.Lock()
+	defer a.mu.Unlock()
+	return len(a.saved)
+}
+
 // UnderFaults has writers on two nodes save while faults happen, and followers read on
-// both, and audits it all. Nodes connect to the URLs.
-func UnderFaults(t *testing.T, urls [2]string, direct string, options natsstore.Options, d time.Duration, faults func(ctx context.Context)) {
+// both, and audits it all. Nodes connect to the URLs. What makes the faults can see how
+// many events were acknowledged so far.
+func UnderFaults(t *testing.T, urls [2]string, direct string, options natsstore.Options, d time.Duration, faults func(ctx context.Context, acknowledged func() int)) {
 	t.Helper()
 	prefix := Prefix()
 	var nodes [2]Node
@@ -169,14 +193,9 @@ func UnderFaults(t *testing.T, urls [2]string, direct string, options natsstore.
 	var followers sync.WaitGroup
 	for i := range stores {
 		followers.Go(func() {
-			for e, err := range stores[i].FollowLog(following, 0, nil) {
-				if err != nil {
-					if !errors.Is(err, context.Canceled) {
-						t.Errorf("follower %d: %v", i, err)
-					}
-					return
-				}
-				followed[i] = append(followed[i], e)
+			var err error
+			if followed[i], err = follow(following, stores[i]); !errors.Is(err, context.Canceled) {
+				t.Errorf("follower %d: %v", i, err)
 			}
 		})
 	}
@@ -184,7 +203,7 @@ func UnderFaults(t *testing.T, urls [2]string, direct string, options natsstore.
 	defer stop()
 	go a.enough(writing, d, stop)
 	var work sync.WaitGroup
-	work.Go(func() { faults(writing) })
+	work.Go(func() { faults(writing, a.count) })
 	for w := range 12 {
 		work.Go(func() {
 			actorID := fmt.Sprint("own/", w)
