@@ -10,6 +10,7 @@ import (
 	"sync"
 	"sync/atomic"
 	"testing"
+	"time"
 
 	"github.com/aether-es/aether/readdb"
 	"github.com/cockroachdb/pebble/v2/vfs"
@@ -167,6 +168,16 @@ func damageTables(t *testing.T, disk vfs.FS) bool {
 	return found
 }
 
+// settle waits until no table is being written: that would write over the damage.
+func settle(kv *KV) {
+	for {
+		if m := kv.db.Metrics(); m.Flush.NumInProgress+m.Compact.NumInProgress == 0 && m.MemTable.Count <= 1 {
+			return
+		}
+		time.Sleep(time.Millisecond)
+	}
+}
+
 // Damage that is found while the KV is open, by a read or in the background, stops it,
 // and the next Open is an ErrDamaged until it was removed.
 func TestDamageFoundLater(t *testing.T) {
@@ -186,6 +197,7 @@ func TestDamageFoundLater(t *testing.T) {
 						t.Fatal(err)
 					}
 				}
+				settle(kv)
 			}
 			if err := find(kv, moment); !errors.Is(err, readdb.ErrDamaged) {
 				t.Fatalf("it was not found: %v", err)
