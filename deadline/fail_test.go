@@ -489,3 +489,50 @@ func TestDeriveErrors(t *testing.T) {
 		}
 	}
 }
+
+// A deadline that is not due yet, as Fire finds, is fired again at the time it names; that
+// is no failure, and whatever clears or moves it meanwhile counts.
+func TestFireLater(t *testing.T) {
+	synctest.Test(t, func(t *testing.T) {
+		w := newWorld(t)
+		heard := w.clock.Now() // the last sign of life
+		rule := w.fireWith(func(Deadline) error {
+			if due := heard.Add(time.Minute); w.clock.Now().Before(due) {
+				return fmt.Errorf("still there: %w", Later(due))
+			}
+			return nil
+		})
+		w.set("a/1", "silent", 0)
+		w.set("a/2", "silent", 0)
+		r := w.start(rule, &Options{MinBackoff: time.Second, Concurrency: 1})
+		w.wants("a/1 silent", "a/2 silent")
+		r.wantPending(2, 0)
+		w.advance(30 * time.Second)
+		heard = w.clock.Now()
+		w.clear("a/2", "silent")
+		w.advance(30*time.Second - time.Microsecond)
+		w.wants()
+		w.advance(time.Microsecond)
+		w.wants("a/1 silent")
+		r.wantPending(1, 0)
+		w.advance(30 * time.Second)
+		w.wants("a/1 silent")
+		r.wantPending(0, 0)
+		r.stop()
+		if logged := w.logs.take(); len(logged) != 0 {
+			t.Errorf("logged %q", logged)
+		}
+
+		// One that names a time in the past does not go in circles.
+		rule.Fire = func(_ context.Context, d Deadline) error { w.record(d); return Later(time.Time{}) }
+		w = newWorld(t)
+		r = w.start(rule, &Options{MinBackoff: time.Second, Concurrency: 1})
+		w.set("a/3", "silent", 0)
+		w.wants("a/3 silent")
+		w.advance(time.Second - time.Microsecond)
+		w.wants()
+		w.advance(time.Microsecond)
+		w.wants("a/3 silent")
+		r.stop()
+	})
+}

@@ -2,6 +2,7 @@ package deadline
 
 import (
 	"context"
+	"errors"
 	"math"
 	"runtime/debug"
 	"sync"
@@ -56,44 +57,58 @@ func (s *Scheduler) work(ctx context.Context, workers *sync.WaitGroup, f flight)
 		// deadline, like a panic.
 		s.logger.Error("deadline: firing ended its goroutine (runtime.Goexit); it is tried again",
 			"position", f.entry.position, "failed", f.entry.failed+1, "stack", string(debug.Stack()))
-		if next, more := s.landed(ctx, f, false); more {
+		if next, more := s.landed(ctx, f, ending{}); more {
 			workers.Go(func() { s.work(ctx, workers, next) })
 		}
 	}()
 	for more := true; more; {
-		fired := s.fireOne(ctx, f)
-		f, more = s.landed(ctx, f, fired)
+		f, more = s.landed(ctx, f, s.fireOne(ctx, f))
 	}
 	over = true
 }
 
-// fireOne says whether Fire has succeeded.
-func (s *Scheduler) fireOne(ctx context.Context, f flight) bool {
+// ending is how a Fire has ended: it has succeeded, or it has named a time to be called
+// again, or else it has failed.
+type ending struct {
+	fired bool
+	later *laterError
+}
+
+// fireOne fires a deadline.
+func (s *Scheduler) fireOne(ctx context.Context, f flight) ending {
 	d, err := s.deadlineOf(ctx, f.entry)
 	if err != nil && ctx.Err() == nil && ends(err) {
 		s.fail(err)
-		return false
+		return ending{}
 	}
 	if err == nil {
 		err = s.rule.fire(ctx, d)
+	}
+	if later := (*laterError)(nil); errors.As(err, &later) {
+		return ending{later: later}
 	}
 	if err != nil && ctx.Err() == nil {
 		s.logger.Error("deadline: firing failed; it is tried again",
 			"actor", d.ActorID, "name", d.Name, "position", f.entry.position, "failed", f.entry.failed+1, "error", err)
 	}
-	return err == nil
+	return ending{fired: err == nil}
 }
 
 // landed notes how a flight has ended, and takes the next one that is due. Where
 // there is one the dispatcher looks again anyway: it waits for that one, or for a
 // worker.
-func (s *Scheduler) landed(ctx context.Context, f flight, fired bool) (next flight, more bool) {
+func (s *Scheduler) landed(ctx context.Context, f flight, e ending) (next flight, more bool) {
 	s.mu.Lock()
 	defer s.mu.Unlock()
 	now := s.options.Clock.Now()
-	s.table.landed(f.slot, f.entry.position, fired, func(failed int) int64 {
-		return micros(now.Add(s.backoff(failed)))
-	})
+	if e.later != nil {
+		soonest := now.Add(s.options.MinBackoff) // a time that has passed is no reason to go in circles
+		s.table.postponed(f.slot, f.entry.position, max(micros(e.later.at), micros(soonest)))
+	} else {
+		s.table.landed(f.slot, f.entry.position, e.fired, func(failed int) int64 {
+			return micros(now.Add(s.backoff(failed)))
+		})
+	}
 	s.dirty = true
 	if ctx.Err() == nil {
 		next, more = s.nextDue()

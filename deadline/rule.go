@@ -40,10 +40,23 @@ type Rule struct {
 
 	// Fire sends the command that is due. Nil says that it has been taken, and so
 	// does an [aether.ErrRefused]: the deadline is done. After any other error, or a
-	// panic, it is fired again later, unless an event clears or moves it. Fire runs
-	// for several deadlines at a time, and returns soon after ctx has ended, which
+	// panic, it is fired again later, unless an event clears or moves it; with [Later]
+	// that is at a time of its choice. Fire runs for several deadlines at a time, and returns soon after ctx has ended, which
 	// is when Run ends.
 	Fire func(ctx context.Context, d Deadline) error
+}
+
+// Later is what Fire returns when it finds that nothing is due before a time, because of
+// something that is in no event: the sign of life of a station whose silence the deadline
+// is about. It is fired again then, and not before
+// Options.MinBackoff has passed, which is no failure. After a restart it is fired once
+// more at the time that the log has, and says so again.
+func Later(at time.Time) error { return &laterError{at} }
+
+type laterError struct{ at time.Time }
+
+func (e *laterError) Error() string {
+	return "deadline: nothing is due before " + e.at.Format(time.RFC3339Nano)
 }
 
 // Change is what an event does to a deadline of its actor; see [Set] and [Clear].

@@ -161,6 +161,22 @@ func (t *table) take() uint32 {
 // retryAt says when the next is to be; that is never before the deadline itself,
 // although the clock may have been set back.
 func (t *table) landed(slot uint32, position aether.Position, fired bool, retryAt func(failed int) int64) {
+	t.land(slot, position, fired, func(e *entry) {
+		t.setFailed(e, min(e.failed, 1<<16-2)+1)
+		e.try = max(e.at, retryAt(int(e.failed)))
+	})
+}
+
+// postponed says that what was set at a position is to be fired again, at a time.
+func (t *table) postponed(slot uint32, position aether.Position, at int64) {
+	t.land(slot, position, false, func(e *entry) {
+		t.setFailed(e, 0)
+		e.try = max(e.at, at)
+	})
+}
+
+// land ends a flight; again says when the next is to be.
+func (t *table) land(slot uint32, position aether.Position, fired bool, again func(e *entry)) {
 	t.flying = slices.DeleteFunc(t.flying, func(s uint32) bool { return s == slot })
 	e := t.at(slot)
 	switch {
@@ -173,8 +189,7 @@ func (t *table) landed(slot uint32, position aether.Position, fired bool, retryA
 		t.release(slot)
 		return
 	default:
-		t.setFailed(e, min(e.failed, 1<<16-2)+1)
-		e.try = max(e.at, retryAt(int(e.failed)))
+		again(e)
 	}
 	e.state = waiting
 	heap.Push(t, slot)
