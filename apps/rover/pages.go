@@ -46,7 +46,7 @@ func newPages(site *web.Site, rovers *Rover) *pages {
 	return &pages{site: site, rovers: rovers}
 }
 
-func (p *pages) register(mux *http.ServeMux) {
+func (p *pages) register(mux web.Mux) {
 	mux.HandleFunc("GET /rover", p.list)
 	mux.HandleFunc("POST /rover", p.create)
 	mux.HandleFunc("GET /rover/{grid}", p.grid)

@@ -4,12 +4,11 @@ import (
 	"cmp"
 	"context"
 	"errors"
+	"fmt"
 	"slices"
 	"strings"
 
 	"github.com/aether-es/aether"
-	"github.com/aether-es/aether/actor"
-	"github.com/aether-es/aether/apps/tickets/payment"
 	"github.com/aether-es/aether/effect"
 	"github.com/aether-es/aether/readdb"
 )
@@ -22,8 +21,12 @@ const (
 	Again   = "again"    // the provider is asked to do it once more
 )
 
-// NotKnown is the reason of the refusal to settle what the provider does not know either.
-const NotKnown = "not-known"
+// The reasons of refusals to settle a case in some way.
+const (
+	NotKnown    = "not-known"      // the provider does not know either
+	PaymentMade = "payment-made"   // it knows of a payment that is said not to be
+	OrderOver   = "order-refunded" // the tickets are not sold any more, so nothing is to be captured
+)
 
 // errNoProvider says that there is nobody to ask.
 var errNoProvider = aether.Refuse(NotKnown, "no payment provider is set up here")
@@ -53,11 +56,15 @@ func (t *Tickets) Cases(ctx context.Context) ([]CaseDocument, error) {
 			return nil, err
 		}
 		for action, failed := range m.Failed {
-			cases = append(cases, CaseDocument{
+			c := CaseDocument{
 				ID: failedID(m.ID, action), Action: string(action), State: string(effect.Failed), Pool: failed.Pool,
 				Claim: claimID(failed.Pool, failed.Claim), Payment: m.ID, Amount: failed.Amount, Reason: failed.Reason, Since: failed.At,
 				Ways: []string{Again, Done},
-			})
+			}
+			if failed.Returned {
+				c.Ways = []string{Done}
+			}
+			cases = append(cases, c)
 		}
 	}
 	slices.SortFunc(cases, func(a, b CaseDocument) int { return cmp.Or(a.Since.Compare(b.Since), strings.Compare(a.ID, b.ID)) })
@@ -94,7 +101,7 @@ func (t *Tickets) caseOf(ctx context.Context, info effect.Info) (CaseDocument, e
 			c.Action, c.Amount = "authorise", started.Amount
 			return c, err
 		}
-		c.Action, _, _ = strings.Cut(info.Effect, "-")
+		c.Action = string(actionOf(info))
 		c.Ways = append(c.Ways, Done)
 		id, order, _, err := t.asked(Action(c.Action), e)
 		c.Payment, c.Amount = id, order.Amount
@@ -117,7 +124,12 @@ func (t *Tickets) Settle(ctx context.Context, id, way, by, note string) error {
 	case i < 0:
 		return errNotOpen
 	case way == Look:
-		return t.look(ctx, infos[i], by)
+		return t.lookUp(ctx, infos[i], by)
+	case way == NotDone && infos[i].Effect == authoriseEffect:
+		if err := t.unknown(ctx, infos[i]); err != nil {
+			return err
+		}
+		fallthrough
 	case way == NotDone:
 		return t.settleEffect(ctx, id, effect.Outcome{Reason: note}, by)
 	case way == Done && infos[i].Effect != authoriseEffect:
@@ -148,37 +160,89 @@ func (t *Tickets) settleFailed(ctx context.Context, rest, way, by, note string) 
 	if aether.CheckActorID(paymentActor(id)) != nil {
 		return errNotOpen
 	}
+	if way == Again && Action(action) == Capture {
+		if err := t.stillSold(ctx, id); err != nil {
+			return err
+		}
+	}
 	_, err := t.payments.Do(ctx, paymentActor(id), c, nil)
 	return err
 }
 
-// look asks the provider what became of a call, and settles it by what it says.
-func (t *Tickets) look(ctx context.Context, info effect.Info, by string) error {
+// stillSold refuses to capture once more what is to be let go.
+func (t *Tickets) stillSold(ctx context.Context, payment string) error {
+	var failed PaymentFailed
+	open := false
+	err := t.payments.View(ctx, paymentActor(payment), func(s paymentState, _ aether.Version) { failed, open = s[Capture] })
+	if err != nil || !open {
+		return err // the command is refused, then
+	}
+	over, err := t.takenBack(ctx, failed.Order)
+	if err == nil && over {
+		err = aether.Refuse(OrderOver, "the order was refunded, so the amount is let go and not captured")
+	}
+	return err
+}
+
+// callOf returns what the functions of an effect are told about one that is open.
+func (t *Tickets) callOf(ctx context.Context, info effect.Info) (effect.Call, error) {
 	call := effect.Call{ID: info.ID, Effect: info.Effect, Target: info.Target, Attempt: info.Attempts}
 	for e, err := range t.parts.Store.GetEvents(ctx, info.Cause.ActorID, info.Cause.Version-1) {
-		if err != nil {
-			return err
-		}
 		call.Cause = e
-		break
+		return call, err
+	}
+	return call, fmt.Errorf("tickets: the event of %s that asked for %s is not in the store", info.Cause.ActorID, info.ID)
+}
+
+// lookUp asks the provider what became of a call, and settles it by what it says.
+func (t *Tickets) lookUp(ctx context.Context, info effect.Info, by string) error {
+	call, err := t.callOf(ctx, info)
+	if err != nil {
+		return err
 	}
 	var outcome effect.Outcome
 	var known bool
-	var err error
 	if info.Effect == authoriseEffect {
 		outcome, known, err = t.resolveAuthorise(ctx, call)
 	} else {
-		action, _, _ := strings.Cut(info.Effect, "-")
-		outcome, known, err = t.resolveMove(ctx, Action(action), call)
+		outcome, known, err = t.resolveMove(ctx, actionOf(info), call)
 	}
 	switch {
 	case err != nil:
-		t.logger.Warn("tickets: the payment provider does not say what became of a payment", "effect", info.ID, "error", err)
-		return aether.Refuse(NotKnown, "the payment provider does not answer; try again in a while")
+		return t.silent(info, err)
 	case !known:
 		return aether.Refuse(NotKnown, "the payment provider does not know of it, or not yet; try again in a while")
 	}
 	return t.settleEffect(ctx, info.ID, outcome, by)
+}
+
+// actionOf is what an effect does with a payment.
+func actionOf(info effect.Info) Action {
+	action, _, _ := strings.Cut(info.Effect, "-")
+	return Action(action)
+}
+
+func (t *Tickets) silent(info effect.Info, err error) error {
+	t.logger.Warn("tickets: the payment provider does not say what became of a payment", "effect", info.ID, "error", err)
+	return aether.Refuse(NotKnown, "the payment provider does not answer; try again in a while")
+}
+
+// unknown refuses to take a payment for one that was never made if the provider has it.
+func (t *Tickets) unknown(ctx context.Context, info effect.Info) error {
+	call, err := t.callOf(ctx, info)
+	if err != nil {
+		return err
+	}
+	p, found, err := t.find(ctx, call)
+	switch {
+	case err != nil:
+		return t.silent(info, err)
+	case found:
+		return aether.Refuse(PaymentMade, "the payment provider has it: payment %s is %s; have it looked up", p.ID, p.Status)
+	case t.now().Before(info.Since.Add(searchable)):
+		return aether.Refuse(NotKnown, "the payment provider does not know of it, or not yet; try again in two minutes")
+	}
+	return nil
 }
 
 func (t *Tickets) settleEffect(ctx context.Context, id string, outcome effect.Outcome, by string) error {
@@ -187,43 +251,4 @@ func (t *Tickets) settleEffect(ctx context.Context, id string, outcome effect.Ou
 		return errNotOpen
 	}
 	return err
-}
-
-// Notified takes a webhook of the provider: once, and as a hint. What it says changes
-// nothing; but where it is about something that nobody knows the outcome of, the provider
-// is asked.
-func (t *Tickets) Notified(ctx context.Context, e payment.Event) error {
-	if e.Payment != "" && aether.CheckActorID(paymentActor(e.Payment)) == nil {
-		fact := paymentFact{PaymentNotified{Type: shorten(e.Type), At: t.now()}}
-		result, err := t.payments.Do(ctx, paymentActor(e.Payment), fact, &actor.DoOptions{CommandID: "webhook/" + e.ID})
-		if err != nil || result.Repeated {
-			return err
-		}
-	}
-	open, err := t.openEffects(ctx)
-	if err != nil {
-		return err
-	}
-	for _, info := range open {
-		concerned, err := t.concerns(ctx, info, e)
-		if err != nil {
-			return err
-		}
-		if !concerned {
-			continue
-		}
-		if err := t.look(ctx, info, "webhook "+e.ID); err != nil && !errors.Is(err, aether.ErrRefused) {
-			return err
-		}
-	}
-	return nil
-}
-
-// concerns says whether a webhook is about what an effect is for.
-func (t *Tickets) concerns(ctx context.Context, info effect.Info, e payment.Event) (bool, error) {
-	if e.Reference == "" || !strings.HasPrefix(e.Reference, info.Target+" ") {
-		c, err := t.caseOf(ctx, info)
-		return err == nil && c.Payment != "" && c.Payment == e.Payment, err
-	}
-	return true, nil
 }

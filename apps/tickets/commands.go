@@ -50,10 +50,11 @@ type Code struct {
 
 // command is what goes with a command over HTTP or a form.
 type command struct {
-	pool    string
-	kind    string
-	data    any
-	options *actor.DoOptions
+	pool     string
+	kind     string
+	customer string // whose ID the answer is to tell; "" for none
+	data     any
+	options  *actor.DoOptions
 }
 
 // send has the system carry out a command, wherever the pool is served.
@@ -78,6 +79,7 @@ func (t *Tickets) send(ctx context.Context, c command) (CommandDocument, error) 
 	}
 	var d CommandDocument
 	err = json.Unmarshal(reply.Data, &d)
+	d.Customer = c.customer
 	return d, err
 }
 
@@ -114,6 +116,11 @@ func (t *Tickets) answer(ctx context.Context, r integration.Request) (integratio
 // do carries out a command on a pool. A command with the ID of another one that was
 // carried out on the pool is an [aether.ErrDuplicateEvent].
 func (t *Tickets) do(ctx context.Context, id string, c pool.Command, options *actor.DoOptions) (CommandDocument, error) {
+	if buy, ok := c.(pool.Buy); ok && t.provider == nil {
+		if err := t.payable(ctx, id, buy.Claim); err != nil {
+			return CommandDocument{}, err
+		}
+	}
 	result, err := t.host.Do(ctx, poolActor(id), c, options)
 	if err != nil {
 		return CommandDocument{}, err
@@ -127,6 +134,28 @@ func (t *Tickets) do(ctx context.Context, id string, c pool.Command, options *ac
 		err = t.boughtBefore(ctx, &d, buy.Claim)
 	}
 	return d, err
+}
+
+// NoProvider is the reason of the refusal to buy what is to be paid for online, where there
+// is nobody to pay to.
+const NoProvider = "no-payment-provider"
+
+// payable refuses to begin a payment that no provider would take: the pool was made where
+// there was one.
+func (t *Tickets) payable(ctx context.Context, id string, number int) error {
+	created, err := t.origin(ctx, id)
+	if err != nil || created.Payment != pool.Online {
+		return err
+	}
+	due := false
+	err = t.host.View(ctx, poolActor(id), func(p *pool.Pool, _ aether.Version) {
+		c := p.Claims[number]
+		due = c != nil && !c.Paying && !c.IsSold() && c.Amount() > 0
+	})
+	if err == nil && due {
+		err = aether.Refuse(NoProvider, "nothing can be paid online here at the moment; the tickets stay held until their time is over")
+	}
+	return err
 }
 
 // boughtBefore puts into the answer how a claim is that is bought, or being paid for,

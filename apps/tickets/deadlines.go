@@ -2,6 +2,7 @@ package tickets
 
 import (
 	"context"
+	"errors"
 	"fmt"
 	"strconv"
 	"strings"
@@ -16,7 +17,7 @@ import (
 const (
 	dueClaim   = "claim/"
 	dueRoom    = "room"    // the next in the waiting room are let in
-	dueOffers  = "offers"  // what came free is offered to the waiting list, some at a time
+	dueOffers  = "offers"  // what came free during a stop is offered to the waiting list, some at a time
 	dueRefunds = "refunds" // all orders of a cancelled pool are refunded, some at a time
 )
 
@@ -81,7 +82,9 @@ func due(event pool.Event) []deadline.Change {
 	return nil
 }
 
-// fire sends the command that is due, to whoever has the pool in memory.
+// fire sends the command that is due, to whoever has the pool in memory. Theirs is the
+// clock that counts: where it is behind, the pool finds that nothing is due yet, and the
+// command is sent again.
 func (t *Tickets) fire(ctx context.Context, d deadline.Deadline) error {
 	c := command{pool: poolID(d.ActorID)}
 	switch d.Name {
@@ -106,6 +109,9 @@ func (t *Tickets) fire(ctx context.Context, d deadline.Deadline) error {
 			c.options.CommandID += "/" + strconv.Itoa(i)
 		}
 		done, err := t.send(ctx, c)
+		if refusal, ok := errors.AsType[*aether.Refusal](err); ok && refusal.Reason == pool.NotDue {
+			return fmt.Errorf("tickets: %q of %s is not due by the clock of the node that has the pool: %s", d.Name, d.ActorID, refusal.Message)
+		}
 		if err != nil || done.Events == 0 || d.Name != dueOffers && d.Name != dueRefunds {
 			return err
 		}

@@ -22,6 +22,7 @@ type PoolDocument struct {
 	Available int `json:"available"`
 
 	Price     int64        `json:"price" doc:"Of a ticket at this moment, in minor units."`
+	Moves     time.Time    `json:"moves,omitzero" doc:"When the price is another one if nothing happens until then, because the event comes near; missing when it stays."`
 	Currency  string       `json:"currency" doc:"ISO 4217."`
 	Rule      pool.Rule    `json:"rule" doc:"How the price follows from what is sold and from the time."`
 	EventDate time.Time    `json:"eventDate" doc:"When the event begins, and the sale ends."`
@@ -64,15 +65,15 @@ const (
 	ClaimRefunded ClaimState = "refunded" // was sold, and was taken back
 )
 
-// ClaimDocument is a claim: the cart, then the order. Whoever names its customer sees the
-// codes of its tickets. The customer's ID is what proves that it is the customer, so it
-// is only in what promoters see.
+// ClaimDocument is a claim: the cart, then the order. Its customer sees the codes of its
+// tickets.
 type ClaimDocument struct {
 	ID       string           `json:"id"`
 	Pool     string           `json:"pool"`
 	Name     string           `json:"name" doc:"Of the pool."`
 	Event    time.Time        `json:"eventDate"`
-	Customer string           `json:"customer,omitempty" doc:"Only for promoters."`
+	Customer string           `json:"customer,omitempty" doc:"The ID of its customer; only for promoters."`
+	Topic    string           `json:"topic,omitempty" doc:"Of /live, where it tells its changes to those who know this name."`
 	State    ClaimState       `json:"state" enum:"held,paying,sold,released,refunded"`
 	Reason   string           `json:"reason,omitempty" doc:"Why it was released: expired, given-back, not-paid or cancelled."`
 	Tickets  []TicketDocument `json:"tickets"`
@@ -84,7 +85,7 @@ type ClaimDocument struct {
 	Until    time.Time        `json:"until,omitzero" doc:"When the hold ends, or the payment is given up; while it is held or being paid for."`
 
 	Declined string `json:"declined,omitempty" doc:"Why the last payment was declined, in the words of the provider."`
-	Payment  string `json:"payment,omitempty" doc:"What became of the money: authorised, captured, refunding, refunded or failed."`
+	Payment  string `json:"payment,omitempty" doc:"What became of the money: authorised, captured, refunding, refunded, cancelled where it was never taken, or failed."`
 
 	Claimed  time.Time       `json:"claimed"`
 	Bought   time.Time       `json:"bought,omitzero"`
@@ -202,6 +203,7 @@ type CommandDocument struct {
 	Events   int             `json:"events" doc:"How many events it has led to; 0 when there was nothing to do."`
 	Claim    *ClaimResult    `json:"claim,omitempty" doc:"Of commands about a claim: what has become of it."`
 	Place    int             `json:"place,omitempty" doc:"In the waiting room."`
+	Customer string          `json:"customer,omitempty" doc:"The ID of the customer, as it is in events. It follows from the customer's token, and proves nothing."`
 }
 
 // ClaimResult is what a command has made of a claim.

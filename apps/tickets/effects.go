@@ -2,9 +2,14 @@ package tickets
 
 import (
 	"context"
+	"crypto/hmac"
+	"crypto/sha256"
+	"encoding/hex"
 	"encoding/json"
 	"errors"
 	"fmt"
+	"strconv"
+	"strings"
 	"time"
 
 	"github.com/aether-es/aether"
@@ -33,6 +38,9 @@ const (
 	// forgotten is how long after its time a call that nobody answered is taken for one
 	// that never arrived, if the provider does not know of it then either.
 	forgotten = time.Hour
+
+	// searchable is how long after its call a payment may not be found yet.
+	searchable = 2 * time.Minute
 )
 
 func (t *Tickets) paymentEffects() []effect.Effect {
@@ -60,9 +68,43 @@ func (t *Tickets) started(e aether.Event) (pool.PaymentStarted, error) {
 	return started, err
 }
 
-// reference is our name of an attempt to pay, by which the provider finds it.
-func reference(e aether.Event, started pool.PaymentStarted) string {
-	return fmt.Sprintf("%s attempt %d", claimID(poolID(e.ActorID), started.Claim), started.Attempt)
+// mark tells the payments of a pool from those of another installation that has the same
+// account at the provider, and perhaps a pool of the same ID. Besides the namespace it has
+// what follows from the secret of the pool, which is random.
+func (t *Tickets) mark(created *pool.PoolCreated) string {
+	mac := hmac.New(sha256.New, created.Secret)
+	mac.Write([]byte("payments"))
+	return t.parts.Namespace + "/" + hex.EncodeToString(mac.Sum(nil)[:8])
+}
+
+// key is what the provider remembers a call by.
+func (t *Tickets) key(created *pool.PoolCreated, call effect.Call) string {
+	return t.mark(created) + "/" + call.ID
+}
+
+// reference is our name of an attempt to pay, by which the provider finds it:
+// "k7x2m9qa4tzc-17 attempt 1 of default/8d9c0a3f5b1e2d47".
+func (t *Tickets) reference(created *pool.PoolCreated, claim string, attempt int) string {
+	return fmt.Sprintf("%s attempt %d of %s", claim, attempt, t.mark(created))
+}
+
+// referred returns the claim that a reference is of, "" when it is none of ours.
+func (t *Tickets) referred(ctx context.Context, reference string) (string, error) {
+	claim, rest, _ := strings.Cut(reference, " attempt ")
+	number, _, _ := strings.Cut(rest, " ")
+	attempt, err := strconv.Atoi(number)
+	id, _, ok := parseClaim(claim)
+	if err != nil || !ok {
+		return "", nil
+	}
+	created, err := t.origin(ctx, id)
+	switch {
+	case errors.Is(err, aether.ErrRefused): // there is no such pool
+		return "", nil
+	case err == nil && t.reference(&created, claim, attempt) != reference:
+		return "", nil
+	}
+	return claim, err
 }
 
 // authorise reserves the amount. A time-out leaves it open whether it has: the same key
@@ -76,8 +118,8 @@ func (t *Tickets) authorise(ctx context.Context, call effect.Call) (json.RawMess
 	if err != nil {
 		return nil, effect.NotDone(err)
 	}
-	ours := reference(call.Cause, started)
-	p, err := t.provider.Authorise(ctx, call.ID, payment.Authorisation{
+	ours := t.reference(&created, call.Target, started.Attempt)
+	p, err := t.provider.Authorise(ctx, t.key(&created, call), payment.Authorisation{
 		Amount: started.Amount, Currency: created.Currency, Method: started.Method, Reference: ours, Description: created.Name,
 	})
 	if err != nil && call.Attempt > 1 {
@@ -159,168 +201,52 @@ func recording(call effect.Call) *actor.DoOptions {
 
 // resolveAuthorise looks up what became of a payment that nobody answered for.
 func (t *Tickets) resolveAuthorise(ctx context.Context, call effect.Call) (effect.Outcome, bool, error) {
+	p, found, err := t.find(ctx, call)
+	if err != nil {
+		return effect.Outcome{}, false, err
+	}
+	if found {
+		return authorised(p)
+	}
+	started, err := t.started(call.Cause)
+	if err != nil || t.now().Before(started.Until.Add(forgotten)) {
+		return effect.Outcome{}, false, err
+	}
+	return effect.Outcome{Reason: "the provider knows of no such payment, long after it was to be made"}, true, nil
+}
+
+// learnAuthorised returns how a call to authorise a payment ended if that is this payment.
+func (t *Tickets) learnAuthorised(ctx context.Context, call effect.Call, now payment.Payment) (effect.Outcome, bool, error) {
 	started, err := t.started(call.Cause)
 	if err != nil {
 		return effect.Outcome{}, false, err
 	}
-	p, found, err := t.provider.Find(ctx, reference(call.Cause, started))
-	switch {
-	case err != nil:
-		return effect.Outcome{}, false, err
-	case found && p.Status != payment.Processing:
-		data, err := json.Marshal(p)
-		return effect.Outcome{Done: true, Data: data, Reason: "the provider was asked"}, true, err
-	case !found && !t.now().Before(started.Until.Add(forgotten)):
-		return effect.Outcome{Reason: "the provider knows of no such payment, long after it was to be made"}, true, nil
-	}
-	return effect.Outcome{}, false, nil
-}
-
-// moneyEffect captures, cancels or refunds because of an event of a pool, and again
-// because an operator wants it.
-func (t *Tickets) moneyEffect(name string, action Action, eventType string) effect.Effect {
-	return effect.Effect{
-		Name: name, Kinds: []string{pool.Kind, PaymentKind}, Types: []string{eventType, retriedType}, FromStart: true, Keyed: true,
-		Request: func(e aether.Event) (effect.Request, bool, error) {
-			_, order, asked, err := t.asked(action, e)
-			return effect.Request{Target: claimID(order.Pool, order.Claim), Timeout: asking}, asked, err
-		},
-		Call: func(ctx context.Context, call effect.Call) (json.RawMessage, error) { return t.move(ctx, action, call) },
-		Record: func(ctx context.Context, c effect.Call, o effect.Outcome) error {
-			return t.recordMoved(ctx, action, c, o)
-		},
-		Resolve: func(ctx context.Context, c effect.Call) (effect.Outcome, bool, error) {
-			return t.resolveMove(ctx, action, c)
-		},
-		// The provider remembers keys for a day.
-		Retry:        effect.Retry{Attempts: 500, Within: 23 * time.Hour, MaxBackoff: 10 * time.Minute},
-		ResolveRetry: effect.Retry{Attempts: 500, Within: 72 * time.Hour, MaxBackoff: 10 * time.Minute},
-	}
-}
-
-// asked returns the payment that an event asks to be captured, cancelled or refunded.
-func (t *Tickets) asked(action Action, e aether.Event) (id string, order Order, asked bool, err error) {
-	if e.Kind() == PaymentKind {
-		event, err := t.events.payments.Decode(e)
-		retried, ok := event.(PaymentRetried)
-		return e.ActorID[len(PaymentKind)+1:], retried.Order, ok && retried.Action == action, err
-	}
-	event, err := t.events.pools.Decode(e)
-	order.Pool = poolID(e.ActorID)
-	switch e := event.(type) {
-	case pool.PaymentAuthorised:
-		id, order.Claim, order.Amount = e.Payment, e.Claim, e.Amount
-	case pool.PaymentVoided:
-		id, order.Claim, order.Amount = e.Payment, e.Claim, e.Amount
-	case pool.OrderRefunded:
-		id, order.Claim, order.Amount = e.Payment, e.Claim, e.Amount
-	}
-	return id, order, id != "", err
-}
-
-// moved is how a call to capture, cancel or refund was answered.
-type moved struct {
-	payment.Payment
-	Rejected string `json:"rejected,omitempty"` // why it was not done, and will not be
-}
-
-// move asks the provider to capture, cancel or refund.
-func (t *Tickets) move(ctx context.Context, action Action, call effect.Call) (json.RawMessage, error) {
-	id, order, _, err := t.asked(action, call.Cause)
-	if err != nil {
-		return nil, effect.NotDone(err)
-	}
-	var p payment.Payment
-	switch action {
-	case Capture:
-		p, err = t.provider.Capture(ctx, call.ID, id, order.Amount)
-	case Cancel:
-		p, err = t.provider.Cancel(ctx, call.ID, id)
-	case Refund:
-		p, err = t.refund(ctx, call.ID, id, order.Amount)
-	}
-	if err != nil && call.Attempt > 1 { // the same key has the same answer, a failure too
-		if now, lookErr := t.provider.Get(ctx, id); lookErr == nil && has(action, now, order) {
-			p, err = now, nil
-		}
-	}
-	if errors.Is(err, payment.ErrRejected) {
-		return told(moved{Rejected: shorten(err.Error())}, nil)
-	}
-	return told(moved{Payment: p}, err)
-}
-
-// refund gives back what was captured. While the capture is on its way still the provider
-// is not asked: it would refuse, and has the same answer for the key from then on.
-func (t *Tickets) refund(ctx context.Context, key, id string, amount int64) (payment.Payment, error) {
-	now, err := t.provider.Get(ctx, id)
-	switch {
-	case err != nil:
-		return payment.Payment{}, err
-	case now.Status == payment.Authorised:
-		return payment.Payment{}, fmt.Errorf("%w: payment %s is to be captured first", payment.ErrNotDone, id)
-	}
-	return t.provider.Refund(ctx, key, id, amount)
-}
-
-func shorten(text string) string {
-	if len(text) > 1000 {
-		return text[:1000] + " …"
-	}
-	return text
-}
-
-// recordMoved records what became of the money.
-func (t *Tickets) recordMoved(ctx context.Context, action Action, call effect.Call, outcome effect.Outcome) error {
-	id, order, _, err := t.asked(action, call.Cause)
-	if err != nil {
-		return err
-	}
-	var m moved
-	if outcome.Done && outcome.Data != nil {
-		if err := json.Unmarshal(outcome.Data, &m); err != nil {
-			return fmt.Errorf("the outcome %s is no payment: %w", outcome.Data, err)
-		}
-	}
-	var fact PaymentEvent
-	switch at := t.now(); {
-	case m.Rejected != "":
-		fact = PaymentFailed{order, action, m.Rejected, at}
-	case !outcome.Done:
-		fact = PaymentFailed{order, action, outcome.Reason, at}
-	case action == Capture:
-		fact = PaymentCaptured{order, at}
-	case action == Cancel:
-		fact = PaymentCancelled{order, at}
-	default:
-		fact = PaymentRefunded{order, at}
-	}
-	_, err = t.payments.Record(ctx, paymentActor(id), paymentFact{fact}, recording(call))
-	return err
-}
-
-// resolveMove looks whether a call that nobody answered has had its effect. That it has
-// not yet does not say that it will not.
-func (t *Tickets) resolveMove(ctx context.Context, action Action, call effect.Call) (effect.Outcome, bool, error) {
-	id, order, _, err := t.asked(action, call.Cause)
-	if err != nil {
+	created, err := t.origin(ctx, poolID(call.Cause.ActorID))
+	if err != nil || t.reference(&created, call.Target, started.Attempt) != now.Reference {
 		return effect.Outcome{}, false, err
 	}
-	p, err := t.provider.Get(ctx, id)
-	if err != nil {
-		return effect.Outcome{}, false, err
-	}
-	data, err := json.Marshal(moved{Payment: p})
-	return effect.Outcome{Done: true, Data: data, Reason: "the provider was asked"}, has(action, p, order), err
+	return authorised(now)
 }
 
-// has says whether an action has had its effect on a payment.
-func has(action Action, p payment.Payment, order Order) bool {
-	switch action {
-	case Capture:
-		return p.Captured >= order.Amount
-	case Cancel:
-		return p.Status == payment.Cancelled
+// find returns the payment of a call to authorise one, if the provider knows of it.
+func (t *Tickets) find(ctx context.Context, call effect.Call) (payment.Payment, bool, error) {
+	started, err := t.started(call.Cause)
+	if err != nil {
+		return payment.Payment{}, false, err
 	}
-	return p.Refunded >= order.Amount
+	created, err := t.origin(ctx, poolID(call.Cause.ActorID))
+	if err != nil {
+		return payment.Payment{}, false, err
+	}
+	return t.provider.Find(ctx, t.reference(&created, call.Target, started.Attempt))
+}
+
+// authorised is the outcome of a call by which there is a payment; false while the
+// provider does not know what becomes of it.
+func authorised(p payment.Payment) (effect.Outcome, bool, error) {
+	if p.Status == payment.Processing {
+		return effect.Outcome{}, false, nil
+	}
+	data, err := json.Marshal(p)
+	return effect.Outcome{Done: true, Data: data, Reason: "the provider was asked"}, true, err
 }

@@ -74,11 +74,6 @@ type PriceBody struct {
 	Currency string `json:"currency" pattern:"^[A-Z]{3}$" example:"EUR" doc:"ISO 4217."`
 }
 
-// CustomerBody says who it is for.
-type CustomerBody struct {
-	Customer string `json:"customer" minLength:"1" maxLength:"100" example:"ann" doc:"ID of the customer, which nobody else knows."`
-}
-
 // QuantityBody says who wants how many.
 type QuantityBody struct {
 	CustomerBody
@@ -215,6 +210,7 @@ func (t *Tickets) customerRoutes(to huma.API) {
 		"Holds them for ten minutes, at the price that the customer has seen or a lower one. Where the price is higher by now it is refused with the new price.", http.StatusCreated),
 		func(ctx context.Context, in *struct {
 			CustomerCommand
+			CustomerHeader
 			PoolInput
 			Body struct {
 				QuantityBody
@@ -222,28 +218,39 @@ func (t *Tickets) customerRoutes(to huma.API) {
 			}
 		}) (*commandOutput, error) {
 			b := &in.Body
-			return t.carry(ctx, in, ClaimTickets, command{pool: in.Pool, kind: ClaimTickets, data: pool.ClaimTickets{Customer: b.Customer, Quantity: b.Quantity, PriceSeen: b.PriceSeen}})
+			customer, err := in.customer(&b.CustomerBody)
+			if err != nil {
+				return nil, err
+			}
+			return t.carry(ctx, in, ClaimTickets, command{
+				pool: in.Pool, kind: ClaimTickets, customer: customer, data: pool.ClaimTickets{Customer: customer, Quantity: b.Quantity, PriceSeen: b.PriceSeen},
+			})
 		})
 	huma.Register(to, commandOperation("buy-tickets", http.MethodPost, "/claims/{claim}/buy", "Buy what is claimed",
 		"Where it is paid for online this starts the payment, and the claim tells what becomes of it.", http.StatusOK),
 		func(ctx context.Context, in *struct {
 			CustomerCommand
+			CustomerHeader
 			ClaimInput
 			Body struct {
 				CustomerBody
-				Method string `json:"method,omitempty" maxLength:"200" example:"pm_card_visa" doc:"How it is paid for online, in the words of the provider."`
+				Method string `json:"method,omitempty" maxLength:"200" example:"pm_card_visa" doc:"How it is paid for online: the provider's name of a payment method, never a card number."`
 			}
 		}) (*commandOutput, error) {
 			b := &in.Body
-			return t.about(ctx, in, BuyTickets, in.Claim, func(n int) any { return pool.Buy{Claim: n, Customer: b.Customer, Method: b.Method} })
+			customer, err := in.customer(&b.CustomerBody)
+			if err != nil {
+				return nil, err
+			}
+			return t.about(ctx, in, BuyTickets, in.Claim, func(n int) any { return pool.Buy{Claim: n, Customer: customer, Method: b.Method} })
 		})
 	huma.Register(to, commandOperation("give-back-tickets", http.MethodDelete, "/claims/{claim}", "Give a claim back", "Its tickets are available again at once.", http.StatusOK),
 		func(ctx context.Context, in *struct {
 			CustomerCommand
+			CustomerToken
 			ClaimInput
-			Customer string `query:"customer" required:"true" minLength:"1" maxLength:"100" doc:"ID of the customer whose claim it is."`
 		}) (*commandOutput, error) {
-			return t.about(ctx, in, GiveBack, in.Claim, func(n int) any { return pool.GiveBack{Claim: n, Customer: in.Customer} })
+			return t.about(ctx, in, GiveBack, in.Claim, func(n int) any { return pool.GiveBack{Claim: n, Customer: in.customer()} })
 		})
 }
 
@@ -252,25 +259,37 @@ func (t *Tickets) waitingRoutes(to huma.API) {
 		"Of a pool that is sold out. What comes free is offered to the first in line, for half an hour.", http.StatusCreated),
 		func(ctx context.Context, in *struct {
 			CustomerCommand
+			CustomerHeader
 			PoolInput
 			Body QuantityBody
 		}) (*commandOutput, error) {
-			return t.carry(ctx, in, JoinList, command{pool: in.Pool, kind: JoinList, data: pool.JoinList{Customer: in.Body.Customer, Quantity: in.Body.Quantity}})
+			customer, err := in.customer(&in.Body.CustomerBody)
+			if err != nil {
+				return nil, err
+			}
+			return t.carry(ctx, in, JoinList, command{
+				pool: in.Pool, kind: JoinList, customer: customer, data: pool.JoinList{Customer: customer, Quantity: in.Body.Quantity},
+			})
 		})
-	huma.Register(to, commandOperation("leave-waiting-list", http.MethodDelete, "/pools/{pool}/waiting-list/{customer}", "Leave the waiting list", "", http.StatusOK),
+	huma.Register(to, commandOperation("leave-waiting-list", http.MethodDelete, "/pools/{pool}/waiting-list", "Leave the waiting list", "", http.StatusOK),
 		func(ctx context.Context, in *struct {
 			CustomerCommand
+			CustomerToken
 			PoolInput
-			Customer string `path:"customer" maxLength:"100" doc:"ID of the customer."`
 		}) (*commandOutput, error) {
-			return t.carry(ctx, in, LeaveList, command{pool: in.Pool, kind: LeaveList, data: pool.LeaveList{Customer: in.Customer}})
+			return t.carry(ctx, in, LeaveList, command{pool: in.Pool, kind: LeaveList, data: pool.LeaveList{Customer: in.customer()}})
 		})
 	huma.Register(to, commandOperation("join-waiting-room", http.MethodPost, "/pools/{pool}/room", "Join the waiting room", "Customers are let in in the order in which they came.", http.StatusCreated),
 		func(ctx context.Context, in *struct {
 			CustomerCommand
+			CustomerHeader
 			PoolInput
 			Body CustomerBody
 		}) (*commandOutput, error) {
-			return t.carry(ctx, in, JoinRoom, command{pool: in.Pool, kind: JoinRoom, data: pool.JoinRoom{Customer: in.Body.Customer}})
+			customer, err := in.customer(&in.Body)
+			if err != nil {
+				return nil, err
+			}
+			return t.carry(ctx, in, JoinRoom, command{pool: in.Pool, kind: JoinRoom, customer: customer, data: pool.JoinRoom{Customer: customer}})
 		})
 }

@@ -59,29 +59,29 @@ func (t *Tickets) queryRoutes(to huma.API) {
 			}
 			return &poolOutput{api.ETag(d.Version), d}, nil
 		})
-	huma.Register(to, queryOperation("get-claim", "/claims/{claim}", "Get a claim", "A cart, or an order. Whoever names its customer sees the codes of its tickets."),
+	huma.Register(to, queryOperation("get-claim", "/claims/{claim}", "Get a claim", "A cart, or an order with the codes of its tickets; for its customer."),
 		func(ctx context.Context, in *struct {
+			CustomerToken
 			ClaimInput
 			AfterInput
-			Customer string `query:"customer" maxLength:"100" doc:"ID of the customer whose claim it is."`
 		}) (*output[ClaimDocument], error) {
-			return answered(t.Claim(ctx, in.Claim, in.Customer, in.After))
+			return answered(t.Claim(ctx, in.Claim, in.customer(), in.After))
 		})
-	huma.Register(to, queryOperation("list-customer-tickets", "/customers/{customer}/tickets", "List a customer's tickets", "With their codes; the newest claim comes first."),
+	huma.Register(to, queryOperation("list-my-tickets", "/mine", "List a customer's tickets", "Of the customer who asks, with their codes; the newest claim comes first."),
 		func(ctx context.Context, in *struct {
+			CustomerToken
 			PageInput
 			AfterInput
-			Customer string `path:"customer" maxLength:"100" doc:"ID of the customer."`
 		}) (*output[CustomerDocument], error) {
-			return answered(t.Customer(ctx, in.Customer, in.Cursor, in.Limit, in.After))
+			return answered(t.Customer(ctx, in.customer(), in.Cursor, in.Limit, in.After))
 		})
-	huma.Register(to, queryOperation("get-place", "/pools/{pool}/places/{customer}", "Get a customer's place", "In the waiting room, and on the waiting list."),
+	huma.Register(to, queryOperation("get-place", "/pools/{pool}/place", "Get a customer's place", "Of the customer who asks, in the waiting room and on the waiting list."),
 		func(ctx context.Context, in *struct {
+			CustomerToken
 			PoolInput
 			AfterInput
-			Customer string `path:"customer" maxLength:"100" doc:"ID of the customer."`
 		}) (*output[PlaceDocument], error) {
-			return answered(t.Place(ctx, in.Pool, in.Customer, in.After))
+			return answered(t.Place(ctx, in.Pool, in.customer(), in.After))
 		})
 	huma.Register(to, queryOperation("get-sales", "/pools/{pool}/sales", "Get the history of a sale", "For promoters: totals, and what happened when."),
 		func(ctx context.Context, in *struct {

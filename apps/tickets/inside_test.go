@@ -125,7 +125,7 @@ func TestEvents(t *testing.T) {
 	order := Order{Pool: "k7x2m9qa4tzc", Claim: 17, Amount: 10000}
 	schematest.Golden(t, PaymentEvents(), "testdata/payments", []PaymentEvent{
 		PaymentCaptured{order, evening}, PaymentCancelled{order, evening}, PaymentRefunded{order, evening},
-		PaymentFailed{order, Capture, "expired", evening}, PaymentRetried{order, Capture, "op", evening},
+		PaymentFailed{Order: order, Action: Capture, Reason: "expired", At: evening}, PaymentRetried{order, Capture, "op", evening},
 		PaymentSettled{order, Refund, "op", "by bank transfer", evening}, PaymentNotified{"charge.refunded", evening},
 	})
 	schematest.Golden(t, nameEvents(), "testdata/names", []nameEvent{nameTaken{"Jazz Night", "k7x2m9qa4tzc"}})

@@ -4,6 +4,8 @@ import (
 	"context"
 	"errors"
 	"fmt"
+	"maps"
+	"slices"
 	"sync"
 
 	"github.com/aether-es/aether/apps/tickets/payment"
@@ -30,6 +32,9 @@ func newLedger() *ledger {
 		rejects: make(map[string]bool), silent: make(map[string]bool), shut: make(map[string]bool), holding: make(chan struct{}), waiting: make(chan struct{}, 100),
 	}
 }
+
+// TestMode says that no money moves.
+func (l *ledger) TestMode() bool { return true }
 
 // The methods of payment.
 const (
@@ -137,6 +142,9 @@ func (l *ledger) Refund(_ context.Context, key, id string, amount int64) (paymen
 func (l *ledger) Find(_ context.Context, reference string) (payment.Payment, bool, error) {
 	l.mu.Lock()
 	defer l.mu.Unlock()
+	if l.silent["find"] {
+		return payment.Payment{}, false, fmt.Errorf("%w: timed out", payment.ErrUnknown)
+	}
 	for _, p := range l.payments {
 		if p.Reference == reference {
 			return *p, true, nil
@@ -175,6 +183,17 @@ func (l *ledger) sums() (reserved, have int64) {
 		have += p.Captured - p.Refunded
 	}
 	return reserved, have
+}
+
+// all returns the payments, in the order of their IDs.
+func (l *ledger) all() []payment.Payment {
+	l.mu.Lock()
+	defer l.mu.Unlock()
+	var all []payment.Payment
+	for _, id := range slices.Sorted(maps.Keys(l.payments)) {
+		all = append(all, *l.payments[id])
+	}
+	return all
 }
 
 // number returns how many payments there are.

@@ -46,7 +46,7 @@ func newPages(site *web.Site, tickets *Tickets) *pages { return &pages{site, tic
 
 // register adds the pages. What is done on a page is sent to the page itself, and the
 // field "do" says what.
-func (p *pages) register(mux *http.ServeMux) {
+func (p *pages) register(mux web.Mux) {
 	mux.HandleFunc("GET /tickets", p.list)
 	mux.HandleFunc("GET /tickets/{pool}", p.pool)
 	mux.HandleFunc("POST /tickets/{pool}", p.changePool)
@@ -107,7 +107,7 @@ func (g *poolPage) has() int {
 func (g *poolPage) topics() string {
 	topics := topicPool + "/" + g.ID
 	for _, c := range g.claims {
-		topics += " " + topicClaim + "/" + c.ID
+		topics += " " + c.Topic
 	}
 	return topics
 }

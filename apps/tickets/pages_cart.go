@@ -6,7 +6,6 @@ import (
 	"time"
 
 	"github.com/aether-es/aether/apps/internal/web"
-	"github.com/aether-es/aether/apps/tickets/payment"
 	"github.com/aether-es/aether/apps/tickets/pool"
 )
 
@@ -16,7 +15,7 @@ type cartPage struct {
 	pool      PoolDocument
 	situation situation
 	now       time.Time
-	methods   []web.Option // to choose from; none where the provider's own words are put in
+	methods   []web.Option // to choose from; none where nothing can be paid
 	form      web.Form     // that was sent, or is to be
 }
 
@@ -31,7 +30,9 @@ func (p *pages) showCart(w http.ResponseWriter, r *http.Request, status int, f w
 	customer := p.customer(w, r)
 	d, err := p.tickets.Claim(r.Context(), r.PathValue("claim"), customer, after(r))
 	if isRefused(err, pool.NotYourClaim) {
-		p.site.Render(w, r, http.StatusForbidden, page("Not your cart"), notYoursContent())
+		notYours := page("Not your cart")
+		notYours.Live, notYours.Scripts = false, nil
+		p.site.Render(w, r, http.StatusForbidden, notYours, notYoursContent())
 		return
 	}
 	c := cartPage{ClaimDocument: d, now: p.tickets.now(), form: f}
@@ -49,10 +50,11 @@ func (p *pages) showCart(w http.ResponseWriter, r *http.Request, status int, f w
 	p.site.Render(w, r, status, page(d.Name), cartContent(&c))
 }
 
-// methods are the payment methods that a provider takes with which no money moves. In
-// earnest it has names for those of its customers, which are put in.
+// methods are the payment methods that a provider takes with which no money moves. With
+// any other this page could only ask for the number of a card, which is to go to the
+// provider alone.
 func (p *pages) methods() []web.Option {
-	if provider, ok := p.tickets.provider.(*payment.Stripe); !ok || !provider.TestMode() {
+	if provider, ok := p.tickets.provider.(interface{ TestMode() bool }); !ok || !provider.TestMode() {
 		return nil
 	}
 	return []web.Option{

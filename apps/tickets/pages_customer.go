@@ -9,8 +9,8 @@ import (
 	"github.com/aether-es/aether/apps/internal/web"
 )
 
-// customerCookie has the ID of a customer: 256 random bits, which prove who the customer
-// is. It is in no page, no address and no live topic.
+// customerCookie has the token of a customer: 256 random bits, which prove who the
+// customer is. It is in no event, page, address or live topic; see [CustomerID].
 const customerCookie = "aether-customer"
 
 // customerLife is how long a browser keeps it after the last visit: longer than the
@@ -20,23 +20,23 @@ const customerLife = 400 * 24 * time.Hour
 const customerBytes = 32
 
 // customer returns the ID of the customer whose browser asks. One that comes for the
-// first time gets one.
+// first time gets a token.
 func (p *pages) customer(w http.ResponseWriter, r *http.Request) string {
-	id, ok := customerOf(r)
+	token, ok := tokenOf(r)
 	if !ok {
 		secret := make([]byte, customerBytes)
 		_, _ = rand.Read(secret) // it never fails
-		id = base64.RawURLEncoding.EncodeToString(secret)
+		token = base64.RawURLEncoding.EncodeToString(secret)
 	}
 	http.SetCookie(w, &http.Cookie{
-		Name: customerCookie, Value: id, Path: "/tickets", MaxAge: int(customerLife / time.Second),
-		HttpOnly: true, Secure: r.TLS != nil, SameSite: http.SameSiteLaxMode,
+		Name: customerCookie, Value: token, Path: "/tickets", MaxAge: int(customerLife / time.Second),
+		HttpOnly: true, Secure: web.OverTLS(r), SameSite: http.SameSiteLaxMode,
 	})
-	return id
+	return CustomerID(token)
 }
 
-// customerOf returns the ID that a browser has, if it is one that customer has made.
-func customerOf(r *http.Request) (string, bool) {
+// tokenOf returns the token that a browser has, if it is one that customer has made.
+func tokenOf(r *http.Request) (string, bool) {
 	cookie, err := r.Cookie(customerCookie)
 	if err != nil {
 		return "", false
@@ -49,10 +49,10 @@ func customerOf(r *http.Request) (string, bool) {
 // no cookies: it could never be told whose the tickets are, so that is what is wrong
 // with the form.
 func known(r *http.Request, f *web.Form) string {
-	id, ok := customerOf(r)
+	token, ok := tokenOf(r)
 	if !ok && f.Failure == "" {
 		f.Title = "Your browser kept no cookie"
 		f.Failure = "A cookie is how we know which tickets are yours; it says nothing else about you. Allow cookies for this site, and send it again."
 	}
-	return id
+	return CustomerID(token)
 }

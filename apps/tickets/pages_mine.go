@@ -46,7 +46,7 @@ func (m *minePage) in(states ...ClaimState) []ClaimDocument {
 func (m *minePage) topics() string {
 	var topics []string
 	for _, c := range m.in(ClaimHeld, ClaimPaying, ClaimSold) {
-		topics = append(topics, topicClaim+"/"+c.ID)
+		topics = append(topics, c.Topic)
 	}
 	for _, w := range m.waiting {
 		topics = append(topics, topicPool+"/"+w.ID)

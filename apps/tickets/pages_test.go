@@ -162,7 +162,7 @@ func TestPagesFromClaimToTickets(t *testing.T) {
 		t.Errorf("the cart of %q is at %s", ann.id(), cart)
 	}
 	ann.open(200, []string{"In your cart", "Held for you for 10 minutes", `href="` + cart + `"`}, "/tickets/mine")
-	ann.open(200, []string{"2 tickets in your cart", "Hold them for me"}, "/tickets/"+jazz)
+	ann.open(200, []string{"2 tickets in your cart", "Hold for me"}, "/tickets/"+jazz)
 
 	// The same form again, as by a double click, is the same cart.
 	ann.page = claiming
@@ -262,12 +262,12 @@ func TestPagesRefuse(t *testing.T) {
 	bob.open(200, nil, "/tickets/"+other)
 	bob.press(200, []string{"Held for you"}, "claim-tickets")
 	held := bob.at
-	bob.press(200, []string{"The tickets are yours"}, "buy-tickets")
+	bob.press(200, []string{"The ticket is yours"}, "buy-tickets")
 	w.do(http.StatusOK, "POST", "/pools/"+other+"/cancel", fields{"reason": "rain on the roof"})
 	w.pool(other)
 	ann.open(200, []string{"The event was cancelled", "Rain on the roof."}, "/tickets/"+other)
 	ann.open(409, []string{"The event was cancelled", "gets the money back"}, "/tickets/"+other, "do", "claim-tickets", "quantity", "1", "price", "9999")
-	bob.settled(held, "let nobody in any more")
+	bob.settled(held, "lets nobody in any more")
 	bob.shows("The event was cancelled", "Rain on the roof.", "Nothing was paid.")
 	if strings.Contains(bob.page, "qr-ink") {
 		t.Error("a ticket that was taken back has a QR code")
@@ -299,6 +299,15 @@ func TestPagesNeedCookies(t *testing.T) {
 	if len(set) != 1 || len(set[0].Value) != 43 || !set[0].HttpOnly || set[0].SameSite != http.SameSiteLaxMode || set[0].Secure || set[0].MaxAge < 365*24*3600 {
 		t.Errorf("the cookies are %+v", set)
 	}
+	r.Header.Set("X-Forwarded-Proto", "https, http") // by the proxy that the browser came to
+	behind, err := http.DefaultTransport.RoundTrip(r)
+	if err != nil {
+		t.Fatal(err)
+	}
+	defer behind.Body.Close()
+	if set := behind.Cookies(); len(set) != 1 || !set[0].Secure {
+		t.Errorf("behind a proxy with TLS the cookies are %+v", set)
+	}
 }
 
 // The payment may take its time, be declined, and made again.
@@ -309,27 +318,29 @@ func TestPagesPay(t *testing.T) {
 	w.pool(free)
 	ann := w.visitor()
 	ann.open(200, []string{"paid online"}, "/tickets/"+jazz)
-	ann.press(200, []string{"Pay €50.00", "Payment method"}, "claim-tickets")
+	ann.press(200, []string{"Pay €50.00", "Payment method", "no money moves"}, "claim-tickets")
 	cart := ann.at
-	ann.press(409, []string{"How do you pay?"}, "buy-tickets")
+	ann.press(409, []string{"How do you pay?"}, "buy-tickets", "method", "")
+	ann.press(409, []string{"How do you pay?"}, "buy-tickets", "method", "4242 4242 4242 4242")
+	ann.press(409, []string{"How do you pay?"}, "buy-tickets", "method", "4242424242424242")
 	ann.press(200, nil, "buy-tickets", "method", poor)
 	ann.settled(cart, "The payment was declined")
-	ann.shows("Nothing was paid. Your tickets are still held: try again")
+	ann.shows("Nothing was paid. Your ticket is still held: try again")
 	ann.press(200, []string{"Your payment is under way", "need not pay again", `http-equiv="refresh"`}, "buy-tickets", "method", slow)
 	<-w.provider.waiting
 	ann.open(409, []string{"The payment is under way"}, cart, "do", "give-back-tickets", "key", "x")
 	ann.open(200, []string{"Payment under way"}, "/tickets/mine")
 	ann.open(200, []string{"1 ticket being paid for"}, "/tickets/"+jazz)
 	close(w.provider.holding)
-	ann.settled(cart, "They are paid.")
-	ann.shows("The tickets are yours", "Ticket 1")
+	ann.settled(cart, "It is paid.")
+	ann.shows("The ticket is yours", "Ticket 1")
 	ann.open(409, []string{"These tickets are bought"}, cart, "do", "give-back-tickets", "key", "y")
 	w.do(http.StatusOK, "POST", "/claims/"+strings.TrimPrefix(cart, "/tickets/claims/")+"/refund", nil)
 	ann.settled(cart, "You have got €50.00 back")
-	ann.shows("These tickets were taken back")
+	ann.shows("This ticket was taken back")
 
 	ann.open(200, []string{"Free a ticket", "free"}, "/tickets/"+free)
-	ann.press(200, []string{"Get the tickets"}, "claim-tickets")
+	ann.press(200, []string{"Get the ticket"}, "claim-tickets")
 	ann.press(200, []string{"There is nothing to pay."}, "buy-tickets")
 }
 
@@ -348,7 +359,7 @@ func TestPagesWait(t *testing.T) {
 	bob.press(200, []string{"1 customer is before you."}, "join-waiting-list")
 	bob.press(200, []string{"Join the waiting list"}, "leave-waiting-list")
 	ann.open(200, []string{"You wait for", "2 tickets, since"}, "/tickets/mine")
-	w.do(http.StatusOK, "DELETE", "/claims/"+sold+"?customer=zoe", nil)
+	w.do(http.StatusOK, "DELETE", "/claims/"+sold, nil, as("zoe")...)
 	w.pool(jazz)
 	ann.open(200, []string{"2 tickets offered to you", "30 minutes", "To the cart"}, path)
 	ann.open(200, []string{"Offered to you"}, "/tickets/mine")
@@ -374,7 +385,7 @@ func TestPagesRoom(t *testing.T) {
 	w.until("zoe is in", func() bool { return w.place(jazz, "zoe").Admitted })
 	ann.open(200, []string{"You are next."}, path)
 	w.clock.Advance(pool.Advance)
-	ann.settled(path, "Hold them for me")
+	ann.settled(path, "Hold for me")
 	ann.press(200, []string{"Held for you"}, "claim-tickets")
 	w.do(http.StatusOK, "POST", "/pools/"+jazz+"/room/close", nil)
 	w.pool(jazz)

@@ -127,19 +127,11 @@ func nextBySales(d *PoolDocument, now time.Time) (int, int64) {
 // nextByTime is when the price is another one if nothing is sold, and which; 0 when it
 // stays until the event.
 func nextByTime(d *PoolDocument, now time.Time) (time.Duration, int64) {
-	price := func(seconds int) int64 {
-		return d.Rule.Price(d.Sold, d.Capacity, d.EventDate, now.Add(time.Duration(seconds)*time.Second))
-	}
-	left := int(d.EventDate.Sub(now)/time.Second) + 1
-	if left <= 1 || d.Rule.Drop == 0 {
+	at, moves := d.Rule.Moves(d.Sold, d.Capacity, d.EventDate, now)
+	if !moves {
 		return 0, 0
 	}
-	current := price(0)
-	n := sort.Search(left, func(n int) bool { return price(n) != current })
-	if n == left {
-		return 0, 0
-	}
-	return time.Duration(n) * time.Second, price(n)
+	return (at.Sub(now) + time.Second - 1).Truncate(time.Second), d.Rule.Price(d.Sold, d.Capacity, d.EventDate, at)
 }
 
 // payWords says how a pool is paid for.
@@ -200,6 +192,8 @@ func refusedWords(refusal *aether.Refusal) (title, text string) {
 		return "This is somebody else's cart", "Only the browser in which the tickets were claimed can buy them, or give them back."
 	case pool.PaymentNeeded:
 		return "How do you pay?", "Say which payment method you pay with, and buy again."
+	case NoProvider:
+		return "Nothing can be paid at the moment", "The promoter has not set up online payment here. Nothing was paid, and what you hold stays held until the time is over."
 	case pool.PaymentOpen:
 		return "The payment is under way", "Wait for what becomes of it: this page tells you. The tickets are held until then."
 	case pool.NotSold:
@@ -210,6 +204,8 @@ func refusedWords(refusal *aether.Refusal) (title, text string) {
 		return "Nobody has to wait any more", "Claim your tickets right away."
 	case pool.NotSoldOut:
 		return "There are tickets left", "You need not wait: claim them."
+	case pool.RoomFull:
+		return "The waiting room takes nobody more", "All its places are given. Look in again: once the promoter closes it, everybody may buy."
 	case pool.ListFull:
 		return "Too many people are waiting", "No more can join at the moment. Try again in some minutes."
 	case pool.BadQuantity:
@@ -220,15 +216,16 @@ func refusedWords(refusal *aether.Refusal) (title, text string) {
 
 // releasedWords says why tickets are not held any more, and what to do next.
 func releasedWords(c *ClaimDocument) (title, text string) {
+	n := len(c.Tickets)
 	switch c.Reason {
 	case pool.GivenBack:
-		return "You have given them back", "Somebody else can have them now. Nothing was paid."
+		return "You have given " + one(n, "it", "them") + " back", "Somebody else can have " + one(n, "it", "them") + " now. Nothing was paid."
 	case pool.NotPaid:
 		return "The payment did not come through", "We waited as long as we could for your bank. If it still says yes, we let the amount go at once: you do not pay for tickets that you have not got."
 	case pool.IsCancelled:
-		return "The event was cancelled", "So the tickets are not held any more. Nothing was paid."
+		return "The event was cancelled", "So " + one(n, "the ticket is", "the tickets are") + " not held any more. Nothing was paid."
 	}
-	return "Your time was over", "The tickets were held for you until then, and went back to the sale. Nothing was paid."
+	return "Your time was over", one(n, "The ticket was", "The tickets were") + " held for you until then, and went back to the sale. Nothing was paid."
 }
 
 // declinedWords says why a payment was declined, with a space behind it. What is none of

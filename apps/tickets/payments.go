@@ -52,12 +52,14 @@ type (
 	}
 
 	// PaymentFailed says that the provider has not done it, for certain, and is not asked
-	// again unless an operator wants it.
+	// again unless an operator wants it. A refund that has Returned was done, but did not
+	// arrive: the money is here again, and is to be given back in another way.
 	PaymentFailed struct {
 		Order
-		Action Action    `json:"action"`
-		Reason string    `json:"reason"`
-		At     time.Time `json:"at"`
+		Action   Action    `json:"action"`
+		Reason   string    `json:"reason"`
+		Returned bool      `json:"returned,omitempty"`
+		At       time.Time `json:"at"`
 	}
 
 	// PaymentRetried has the provider asked again, PaymentSettled says that an operator has
@@ -76,8 +78,8 @@ type (
 		At     time.Time `json:"at"`
 	}
 
-	// PaymentNotified says that the provider has told something of its own accord. It is
-	// a hint: nothing follows from it but that somebody looks.
+	// PaymentNotified says that the provider has told something of its own accord, and that
+	// it was asked what became of the payment where nobody knew.
 	PaymentNotified struct {
 		Type string    `json:"type"` // in the words of the provider
 		At   time.Time `json:"at"`
@@ -127,9 +129,18 @@ type (
 		by, note string
 		at       time.Time
 	}
+
+	// notifyPayment is what the provider has told; returned is not nil when that is that a
+	// refund did not arrive.
+	notifyPayment struct {
+		kind     string
+		returned *PaymentFailed
+		at       time.Time
+	}
 )
 
 func (paymentFact) paymentCommand()   {}
+func (notifyPayment) paymentCommand() {}
 func (retryPayment) paymentCommand()  {}
 func (settlePayment) paymentCommand() {}
 
@@ -137,6 +148,9 @@ func (settlePayment) paymentCommand() {}
 const NotOpen = "not-open"
 
 var errNotOpen = aether.Refuse(NotOpen, "this case is not open, or not any more")
+
+// RefundReturned is the reason of the refusal to refund once more what came back.
+const RefundReturned = "refund-returned"
 
 func paymentDecider() actor.Decider[paymentState, paymentCommand, PaymentEvent] {
 	return actor.Decider[paymentState, paymentCommand, PaymentEvent]{
@@ -153,8 +167,17 @@ func decidePayment(open paymentState, command paymentCommand) ([]PaymentEvent, e
 		return []PaymentEvent{c.event}, nil
 	case retryPayment:
 		if failed, ok := open[c.action]; ok {
+			if failed.Returned {
+				return nil, aether.Refuse(RefundReturned, "the refund did not arrive, and would not again: give the money back in another way, and say that it is done")
+			}
 			return []PaymentEvent{PaymentRetried{failed.Order, c.action, c.by, c.at}}, nil
 		}
+	case notifyPayment:
+		events := []PaymentEvent{PaymentNotified{Type: c.kind, At: c.at}}
+		if c.returned != nil {
+			events = append(events, *c.returned)
+		}
+		return events, nil
 	case settlePayment:
 		if failed, ok := open[c.action]; ok {
 			return []PaymentEvent{PaymentSettled{failed.Order, c.action, c.by, c.note, c.at}}, nil
@@ -171,6 +194,8 @@ func evolvePayment(open paymentState, event PaymentEvent) paymentState {
 			next = paymentState{}
 		}
 		next[e.Action] = e
+	case PaymentCancelled: // there is nothing left to be done about it
+		return nil
 	case PaymentRetried:
 		delete(next, e.Action)
 	case PaymentSettled:

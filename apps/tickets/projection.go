@@ -356,9 +356,11 @@ func (m *moneyRecord) apply(event PaymentEvent, at time.Time) {
 			m.State = MoneyCaptured
 		}
 	case PaymentCancelled:
-		m.State = MoneyCancelled
+		m.State, m.Failed = MoneyCancelled, nil
 	case PaymentRefunded:
-		m.State = MoneyRefunded
+		if _, returned := m.Failed[Refund]; !returned { // which is told before, perhaps
+			m.State = MoneyRefunded
+		}
 	case PaymentFailed:
 		if m.Failed == nil {
 			m.Failed = make(map[Action]PaymentFailed)

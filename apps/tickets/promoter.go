@@ -25,7 +25,7 @@ func newPromoterPages(site *web.Site, tickets *Tickets) *promoterPages {
 
 const promoterPath = "/tickets/promoter"
 
-func (p *promoterPages) register(mux *http.ServeMux) {
+func (p *promoterPages) register(mux web.Mux) {
 	mux.HandleFunc("GET "+promoterPath, p.list)
 	mux.HandleFunc("GET "+promoterPath+"/new", p.new)
 	mux.HandleFunc("POST "+promoterPath+"/new", p.create)

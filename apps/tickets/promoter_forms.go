@@ -63,7 +63,10 @@ func (f ruleForm) rule(payment pool.Payment) pool.Rule {
 		}
 	}
 	if payment == pool.Free {
-		for field, amount := range map[string]int64{"price": r.Base, "rise": r.Rise, "floor": r.Floor, "steps": int64(len(r.Steps))} {
+		for field, amount := range map[string]int64{
+			"price": r.Base, "rise": r.Rise, "steps": int64(len(r.Steps)), "drop": r.Drop, "before": int64(r.Before),
+			"floor": r.Floor, "ceiling": r.Ceiling, "round": r.Round,
+		} {
 			if amount != 0 {
 				wrong(field, "Where tickets are free there is nothing to pay: leave this empty.")
 			}

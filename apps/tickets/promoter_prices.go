@@ -52,7 +52,7 @@ func (p *promoterPages) reprice(w http.ResponseWriter, r *http.Request) {
 	}
 	page := promoterPrices{promoterHead: head, rule: ruleForm{&f, head.Currency}.rule(head.Payment)}
 	page.tried = !sameRule(page.rule, head.Rule)
-	page.valid = f.OK() && page.rule.Check(head.Payment) == nil
+	page.valid = f.OK() && page.rule.Check(head.Payment, head.Capacity) == nil
 	page.Form = f
 	switch {
 	case !f.OK():
@@ -143,10 +143,23 @@ func (p *promoterPrices) curve(id, title string, here float64, from, to plotEnd,
 		tried.to(x, y.y(price(&p.rule, i)))
 	}
 	c.lines = p.lines(now.String(), tried.String())
-	c.about = fmt.Sprintf("From %s to %s a ticket goes from %s to %s.", from.text, to.text, words(price(&p.rule, 0)), words(price(&p.rule, samples)))
+	way := func(r *pool.Rule) string {
+		first, last, moves := price(r, 0), price(r, samples), false
+		for i := range samples {
+			moves = moves || price(r, i) != last
+		}
+		switch {
+		case !moves:
+			return "stays at " + words(last)
+		case first == last:
+			return fmt.Sprintf("moves, and ends at %s, where it began", words(last))
+		}
+		return fmt.Sprintf("goes from %s to %s", words(first), words(last))
+	}
+	c.about = fmt.Sprintf("From %s to %s the price of a ticket %s.", from.text, to.text, way(&p.rule))
 	c.columns = []string{"When", "Price"}
 	if p.tried {
-		c.about += fmt.Sprintf(" By the rule in force it goes from %s to %s.", words(price(&p.Rule, 0)), words(price(&p.Rule, samples)))
+		c.about += fmt.Sprintf(" By the rule in force it %s.", way(&p.Rule))
 		c.columns = []string{"When", "Your rule", "In force"}
 	}
 	const part = samples / tableSamples

@@ -15,6 +15,7 @@ type promoterSale struct {
 	promoterHead
 	sales   SalesDocument
 	control web.Form // stops and resumes
+	unpaid  bool     // it is paid for online, and there is no payment provider
 	cancel  web.Form
 }
 
@@ -32,7 +33,9 @@ func (p *promoterPages) showSale(w http.ResponseWriter, r *http.Request, status 
 		p.problem(w, r, err)
 		return
 	}
-	p.site.Render(w, r, status, p.page(head.title("sale")), promoterSaleContent(promoterSale{head, sales, control, cancel}))
+	p.site.Render(w, r, status, p.page(head.title("sale")), promoterSaleContent(promoterSale{
+		head, sales, control, head.Payment == pool.Online && p.tickets.provider == nil, cancel,
+	}))
 }
 
 func (p *promoterPages) stop(w http.ResponseWriter, r *http.Request) {

@@ -98,6 +98,8 @@ func orderState(d *ClaimDocument) (kind, text string) {
 		text += ", payment reserved"
 	case MoneyCaptured:
 		text += ", paid"
+	case MoneyCancelled:
+		text += ", reserved amount let go"
 	case MoneyRefunding:
 		text += ", money on its way back"
 	case MoneyRefunded:
@@ -133,7 +135,7 @@ func caseTitle(c *CaseDocument) string {
 	what := map[string]string{
 		"authorise": "reserve the money", "capture": "take the money", "cancel": "let the reserved money go", "refund": "give the money back",
 	}[c.Action]
-	if slices.Contains(c.Ways, Again) { // what is not known to have failed is not done again
+	if !slices.Contains(c.Ways, Look) { // it is known to have failed
 		return "The provider did not " + what
 	}
 	return "Nobody knows whether the provider did " + what

@@ -71,7 +71,7 @@ func (t *Tickets) Pool(ctx context.Context, id string, after aether.Position) (P
 	return p.document(t.now()), nil
 }
 
-// Claim returns a claim. With its customer named it has the codes of its tickets; with
+// Claim returns a claim. With the ID of its customer it has the codes of its tickets; with
 // another one it is refused. For after see [Tickets.Pool].
 func (t *Tickets) Claim(ctx context.Context, id, customer string, after aether.Position) (ClaimDocument, error) {
 	v, err := t.view(ctx, after)

@@ -85,10 +85,14 @@ type poolRecord struct {
 
 // document is what everybody may know of it, at a time.
 func (p *poolRecord) document(now time.Time) PoolDocument {
+	var moves time.Time
+	if p.Status != pool.Cancelled {
+		moves, _ = p.Rule.Moves(p.Sold, p.Capacity, p.EventDate, now)
+	}
 	return PoolDocument{
 		ID: p.ID, Name: p.Name, Status: p.Status, Capacity: p.Capacity,
 		Held: p.Held, Sold: p.Sold, Available: p.Capacity - p.Held - p.Sold,
-		Price: p.price(now), Currency: p.Currency, Rule: p.Rule, EventDate: p.EventDate, Payment: p.Payment,
+		Price: p.price(now), Moves: moves, Currency: p.Currency, Rule: p.Rule, EventDate: p.EventDate, Payment: p.Payment,
 		Waiting: p.Waiting, Room: p.Room, Reason: p.Reason,
 		Version: p.Version, Position: p.Position, Created: p.Created, Updated: p.Updated,
 	}
@@ -139,7 +143,7 @@ const (
 // document is the claim as its pool is.
 func (c *claimRecord) document(p *poolRecord) ClaimDocument {
 	d := ClaimDocument{
-		ID: claimID(c.Pool, c.Number), Pool: c.Pool, Name: p.Name, Event: p.EventDate,
+		ID: claimID(c.Pool, c.Number), Topic: topicOf(claimID(c.Pool, c.Number), c.Customer), Pool: c.Pool, Name: p.Name, Event: p.EventDate,
 		State: c.State, Reason: c.Reason, Tickets: make([]TicketDocument, len(c.Tickets)),
 		Price: c.Price, Amount: c.Price * int64(len(c.Tickets)), Currency: p.Currency, Rule: c.Rule, Offered: c.Offered,
 		Declined: c.Declined, Payment: c.Money, Claimed: c.Claimed, Bought: c.Bought, Ended: c.Ended, Position: c.Position,

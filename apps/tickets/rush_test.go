@@ -77,8 +77,8 @@ func (w *world) audit(id string) (held, sold map[int]string) {
 
 // customer does what customers do, once.
 func customer(w *world, id, name string, random *rand.Rand) {
-	status := func(method, path string, body any, answer any) int {
-		s := w.ask(method, path, body, answer, "Idempotency-Key", fmt.Sprint(name, random.Uint64()))
+	status := func(method, path string, body any, answer any, headers ...string) int {
+		s := w.ask(method, path, body, answer, append(headers, "Idempotency-Key", fmt.Sprint(name, random.Uint64()))...)
 		if s != http.StatusOK && s != http.StatusCreated && s != http.StatusConflict {
 			w.t.Errorf("%s %s %v: %d", method, path, body, s)
 		}
@@ -92,7 +92,7 @@ func customer(w *world, id, name string, random *rand.Rand) {
 		buy := fields{"customer": name, "method": good}
 		switch random.IntN(8) {
 		case 0:
-			status("DELETE", "/claims/"+d.ID+"?customer="+name, nil, nil)
+			status("DELETE", "/claims/"+d.ID, nil, nil, as(name)...)
 		case 1: // goes away
 		case 2:
 			buy["method"] = poor

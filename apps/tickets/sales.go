@@ -113,7 +113,7 @@ func (t *Tickets) Simulate(ctx context.Context, id string, rule pool.Rule) (Simu
 	if err != nil {
 		return SimulationDocument{}, err
 	}
-	if err := rule.Check(created.Payment); err != nil {
+	if err := rule.Check(created.Payment, created.Capacity); err != nil {
 		return SimulationDocument{}, err
 	}
 	d := SimulationDocument{Points: []SimulationPoint{}}

@@ -26,7 +26,7 @@ const snapshotEvery = 250_000
 // compressed (RFC 1951): some 10 bytes of a claim, and those of its payment's ID. What
 // follows from the rest, as who has how many tickets, is not kept.
 func snapshots() *actor.Snapshots[*pool.Pool] {
-	return &actor.Snapshots[*pool.Pool]{Schema: 1, Encode: encodePool, Decode: decodePool}
+	return &actor.Snapshots[*pool.Pool]{Schema: 2, Encode: encodePool, Decode: decodePool}
 }
 
 // columns is the data of a snapshot, in the form of package gob. Times are in
@@ -101,6 +101,9 @@ func decodePool(data []byte) (*pool.Pool, error) {
 	p := pool.Initial("")
 	if err := json.Unmarshal(c.Head, p); err != nil {
 		return nil, err
+	}
+	if p.Waiting == nil {
+		return nil, errColumns
 	}
 	n := len(c.Skip)
 	for _, length := range []int{len(c.Counts), len(c.Bought), len(c.Attempts), len(c.Prices), len(c.Until), len(c.Hold), len(c.Paying), len(c.Customers), len(c.Payments)} {

@@ -3,8 +3,9 @@
 //	http.go, commands.go   a command comes in, over HTTP or a bus
 //	pool/                  the decider: what happens because of it
 //	create.go, names.go    a pool and its unique name, saved at once; the codes of tickets
-//	effects.go, payment/   what the payment provider is asked because of it
+//	effects*.go, payment/  what the payment provider is asked because of it
 //	payments.go, cases.go  what became of the money, and what an operator settles
+//	webhooks.go            what the payment provider tells of its own accord
 //	deadlines.go           what is due later: holds, admissions, offers, refunds
 //	mapping.go             what others may know of all that
 //	projection.go          the read model, which records.go has the form of
@@ -72,6 +73,7 @@ type Tickets struct {
 	deadlines *deadline.Scheduler
 	effects   *effect.Runner
 	hub       *live.Hub
+	stuck     stuck
 
 	mu    sync.Mutex
 	fixed map[string]pool.PoolCreated // by pool; see origin
@@ -156,6 +158,7 @@ func (t *Tickets) Web() web.System { return System() }
 func (t *Tickets) Register(to *server.Server) {
 	t.hub = to.Hub
 	to.History(t.history)
+	to.Open(public())
 	roles := t.parts.Roles
 	if roles.Has(t.parts.RelayRole()) {
 		to.Relay(t.relay)
@@ -165,7 +168,6 @@ func (t *Tickets) Register(to *server.Server) {
 		t.customerRoutes(to.API)
 		t.waitingRoutes(to.API)
 		t.moneyRoutes(to.API)
-		to.Proving(WebhookPath)
 	}
 	if roles.Has(node.Query) {
 		to.Projector(Name, t.projector)

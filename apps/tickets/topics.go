@@ -18,10 +18,10 @@ import (
 )
 
 // The kinds of live topics: "pool/k7x2m9qa4tzc" has how a pool is, with the price and the
-// waiting room, as [PoolDocument]; "claim/k7x2m9qa4tzc-17" a cart, as [ClaimDocument]
-// without codes; "pools" the first page of the list, as [PoolPage]. A change of a pool
-// is its new document, and one of "pools" that of one pool; of a claim there are documents
-// only. Positions are those of the log.
+// waiting room, as [PoolDocument]; "claim/k7x2m9qa4tzc-17.…" a cart, as [ClaimDocument]
+// without codes, see [topicOf]; "pools" the first page of the list, as [PoolPage]. A
+// change of a pool is its new document, and one of "pools" that of one pool; of a claim
+// there are documents only. Positions are those of the log.
 const (
 	topicPool  = "pool"
 	topicClaim = "claim"
@@ -43,7 +43,7 @@ func (t *Tickets) publish(events []integration.Event) {
 	var changes []live.Change
 	for _, e := range events {
 		if claim := claimOf(v, e); claim != "" {
-			changes = append(changes, live.Change{Topic: topicClaim + "/" + claim, Position: uint64(e.Position)})
+			changes = append(changes, live.Change{Topic: claim, Position: uint64(e.Position)})
 		}
 		if aether.Kind(e.Subject) == pool.Kind {
 			changed[poolID(e.Subject)] = e.Position
@@ -66,14 +66,16 @@ func (t *Tickets) publish(events []integration.Event) {
 	t.hub.Publish(changes...)
 	if len(cancelled) > 0 { // what was held is not any more, without an event for each claim
 		t.hub.Refresh(func(topic string) bool {
-			claim, ok := strings.CutPrefix(topic, topicClaim+"/")
+			name, ok := strings.CutPrefix(topic, topicClaim+"/")
+			claim, _, _ := strings.Cut(name, ".")
 			id, _, valid := parseClaim(claim)
 			return ok && valid && cancelled[id]
 		})
 	}
 }
 
-// claimOf returns the claim that an event has changed, "" when it has changed none.
+// claimOf returns the topic of the claim that an event has changed, "" when it has
+// changed none.
 func claimOf(r readdb.Reader, e integration.Event) string {
 	id := e.Subject[strings.IndexByte(e.Subject, '/')+1:]
 	if aether.Kind(e.Subject) == PaymentKind {
@@ -82,23 +84,33 @@ func claimOf(r readdb.Reader, e integration.Event) string {
 			return ""
 		}
 		claim := claimID(m.Pool, m.Claim)
-		if c, _, err := claims.Get(r, claim); err != nil || c.Payment != id {
+		c, _, err := claims.Get(r, claim)
+		if err != nil || c.Payment != id {
 			return "" // of an earlier attempt to pay for it
 		}
-		return claim
+		return topicOf(claim, c.Customer)
 	}
 	var moment struct {
 		Event struct {
-			Claim int `json:"claim"`
+			Claim    int    `json:"claim"`
+			Customer string `json:"customer"` // most of them have it
 		} `json:"event"`
 	}
 	if json.Unmarshal(e.Data, &moment) != nil || moment.Event.Claim == 0 {
 		return ""
 	}
-	return claimID(id, moment.Event.Claim)
+	claim, customer := claimID(id, moment.Event.Claim), moment.Event.Customer
+	if customer == "" {
+		c, found, err := claims.Get(r, claim)
+		if err != nil || !found {
+			return ""
+		}
+		customer = c.Customer
+	}
+	return topicOf(claim, customer)
 }
 
-// readClaim returns a claim as everybody may see it.
+// readClaim returns a claim without codes.
 func readClaim(r readdb.Reader, id string) (ClaimDocument, error) {
 	c, found, err := claims.Get(r, id)
 	if err == nil && !found {
@@ -126,13 +138,17 @@ func (t *Tickets) poolTopic(ctx context.Context, id string) (live.Document, erro
 	return document(d.Position, d, err)
 }
 
-func (t *Tickets) claimTopic(ctx context.Context, id string) (live.Document, error) {
+func (t *Tickets) claimTopic(ctx context.Context, name string) (live.Document, error) {
 	v, err := t.view(ctx, 0)
 	if err != nil {
 		return live.Document{}, err
 	}
 	defer v.Close()
-	d, err := readClaim(v, id)
+	claim, _, _ := strings.Cut(name, ".")
+	d, err := readClaim(v, claim)
+	if err == nil && d.Topic != topicClaim+"/"+name {
+		err = errNoClaim
+	}
 	return document(d.Position, d, err)
 }
 

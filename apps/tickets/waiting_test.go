@@ -12,7 +12,7 @@ import (
 
 func (w *world) place(id, customer string) (d tickets.PlaceDocument) {
 	w.t.Helper()
-	w.ask("GET", "/pools/"+id+"/places/"+customer+"?after="+w.end(), nil, &d)
+	w.ask("GET", "/pools/"+id+"/place?after="+w.end(), nil, &d, as(customer)...)
 	return d
 }
 
@@ -20,7 +20,7 @@ func (w *world) place(id, customer string) (d tickets.PlaceDocument) {
 func (w *world) has(customer string) (d tickets.ClaimDocument) {
 	w.t.Helper()
 	var page tickets.CustomerDocument
-	w.ask("GET", "/customers/"+customer+"/tickets?after="+w.end(), nil, &page)
+	w.ask("GET", "/mine?after="+w.end(), nil, &page, as(customer)...)
 	if len(page.Claims) > 0 {
 		d = page.Claims[0]
 	}
@@ -40,12 +40,12 @@ func TestWaitingList(t *testing.T) {
 	if d := w.place(jazz, "dan"); !d.Listed || d.InLine != 2 || !d.Admitted {
 		t.Errorf("dan is at %+v", d)
 	}
-	w.do(http.StatusOK, "DELETE", list+"/dan", nil)
+	w.do(http.StatusOK, "DELETE", list, nil, as("dan")...)
 	var page tickets.WaitingPage
 	if w.ask("GET", list+"?after="+w.end(), nil, &page); len(page.Waiting) != 2 && w.pool(jazz).Waiting != 2 {
 		t.Errorf("waiting are %+v", page)
 	}
-	if d := w.do(http.StatusOK, "DELETE", "/claims/"+cart+"?customer=ann", nil); d.ID != cart || fmt.Sprint(d.Claim.Tickets) != "[1 2]" {
+	if d := w.do(http.StatusOK, "DELETE", "/claims/"+cart, nil, as("ann")...); d.ID != cart || fmt.Sprint(d.Claim.Tickets) != "[1 2]" {
 		t.Errorf("given back: %+v %+v", d, d.Claim)
 	}
 	for _, customer := range []string{"cid", "eve"} {

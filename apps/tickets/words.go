@@ -65,6 +65,14 @@ func count(n int, what string) string {
 	return thousands(strconv.Itoa(n)) + " " + what + "s"
 }
 
+// one chooses between the words for one thing and for several.
+func one(n int, single, several string) string {
+	if n == 1 {
+		return single
+	}
+	return several
+}
+
 // date is a moment to the minute, in UTC. static/words.js rewrites it as the visitor's
 // clock has it.
 func date(at time.Time) string { return at.UTC().Format("Mon 2 Jan 2006, 15:04 UTC") }
@@ -94,8 +102,8 @@ func span(d time.Duration) string {
 	}
 }
 
-// customerName is what a customer is called before others. The ID is what proves who the
-// customer is, so it is not shown; the same customer has the same name everywhere.
+// customerName is what a customer is called before others: the ID in short, for people.
+// The same customer has the same name everywhere.
 func customerName(id string) string {
 	sum := sha256.Sum256([]byte("name of " + id))
 	return fmt.Sprintf("Customer %s", short.EncodeToString(sum[:])[:6])

@@ -46,6 +46,7 @@ type world struct {
 	tickets  *tickets.Tickets
 	commands integration.Commands
 	client   *http.Client
+	token    string // of the server; "" for none
 	bus      integration.Bus
 	leases   *lease.Local // shared by all processes on the store, if there are several
 	stop     func()       // ends the server; the store stays
@@ -130,7 +131,7 @@ func (w *world) start() {
 	if w.tickets, err = tickets.New(parts, config); err != nil {
 		w.t.Fatal(err)
 	}
-	s, err := server.New(server.Config{Store: w.store, Namespace: "test", Version: "test", Logger: logger}, w.tickets)
+	s, err := server.New(server.Config{Store: w.store, Namespace: "test", Version: "test", Logger: logger, Token: w.token}, w.tickets)
 	if err != nil {
 		w.t.Fatal(err)
 	}
@@ -214,6 +215,9 @@ func (w *world) raw(method, path string, body any, headers ...string) (int, []by
 		w.t.Fatal(err)
 	}
 	r.Header.Set("Content-Type", "application/json")
+	if w.token != "" {
+		r.Header.Set("Authorization", "Bearer "+w.token)
+	}
 	for i := 0; i+1 < len(headers); i += 2 {
 		r.Header.Set(headers[i], headers[i+1])
 	}
@@ -276,7 +280,26 @@ func (w *world) do(want int, method, path string, body any, headers ...string) t
 	return d
 }
 
-// claim claims tickets, and returns the claim's ID.
+// send sends a command upon a pool over the bus, which is to succeed.
+func (w *world) send(id, kind string, c pool.Command) (d tickets.CommandDocument) {
+	w.t.Helper()
+	data, err := json.Marshal(c)
+	if err != nil {
+		w.t.Fatal(err)
+	}
+	reply, err := w.commands.Send(w.t.Context(), integration.Request{
+		Namespace: "test", Kind: pool.Kind, Subject: "pool/" + id, ID: aether.NewID(), Type: kind, Data: data,
+	})
+	if err == nil {
+		err = json.Unmarshal(reply.Data, &d)
+	}
+	if err != nil {
+		w.t.Fatalf("%s: %v", kind, err)
+	}
+	return d
+}
+
+// claim claims tickets for the customer with a token, and returns the claim's ID.
 func (w *world) claim(id, customer string, quantity int) string {
 	w.t.Helper()
 	return w.do(http.StatusCreated, "POST", "/pools/"+id+"/claims", fields{"customer": customer, "quantity": quantity, "priceSeen": 100_000}).ID
@@ -309,11 +332,18 @@ func (w *world) end() string {
 // look returns a claim, with everything that has happened.
 func (w *world) look(claim string) (d tickets.ClaimDocument) {
 	w.t.Helper()
-	if status := w.ask("GET", "/claims/"+claim+"?after="+w.end(), nil, &d); status != http.StatusOK {
-		w.t.Fatalf("claim %s: %d", claim, status)
+	position, err := w.store.GetLatestPosition(w.t.Context())
+	if err == nil {
+		d, err = w.tickets.Claim(w.t.Context(), claim, "", position)
+	}
+	if err != nil {
+		w.t.Fatalf("claim %s: %v", claim, err)
 	}
 	return d
 }
+
+// as is the header with the token of a customer.
+func as(customer string) []string { return []string{"Customer-Token", customer} }
 
 // state waits until a claim is in a state, and its money, and returns it.
 func (w *world) state(claim string, state tickets.ClaimState, money string) (d tickets.ClaimDocument) {

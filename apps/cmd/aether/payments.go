@@ -20,7 +20,7 @@ type paymentFlags struct {
 }
 
 func (f *paymentFlags) add(cmd *cobra.Command) {
-	cmd.Flags().StringVar(&f.key, "payments-key-file", "", "`file` with the secret key of Stripe; else no tickets are paid online")
+	cmd.Flags().StringVar(&f.key, "payments-key-file", "", "`file` with a secret test key of Stripe; else no tickets are paid online")
 	cmd.Flags().StringVar(&f.webhook, "payments-webhook-file", "", "`file` with the secret of its webhooks")
 	cmd.Flags().StringVar(&f.url, "payments-url", "", "`URL` of the provider, as aether paysim; else Stripe")
 }
@@ -43,6 +43,11 @@ func (f *paymentFlags) config(cmd *cobra.Command) (config ticketsystem.Config, e
 	provider, err := payment.New(key, &payment.Options{URL: f.url})
 	if err != nil {
 		return config, &usageError{cmd, err}
+	}
+	if !provider.TestMode() {
+		provider.Close()
+		return config, &usageError{cmd, fmt.Errorf("--payments-key-file: %s has no test key (sk_test_… or rk_test_…), and real money cannot be taken yet: the pages "+
+			"lack the provider's own form for cards, so customers would give their card numbers to this server, which must never see one", f.key)}
 	}
 	config.Provider = provider
 	return config, nil

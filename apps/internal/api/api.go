@@ -22,7 +22,7 @@ import (
 
 // New adds an API to a mux. Its description is at /openapi.json and /openapi.yaml. A
 // nil logger is [slog.Default].
-func New(mux *http.ServeMux, version string, logger *slog.Logger) huma.API {
+func New(mux humago.Mux, version string, logger *slog.Logger) huma.API {
 	config := huma.DefaultConfig("Aether", version)
 	config.Info.Description = "Commands and queries of the systems that this program runs. " +
 		"Errors are problems (RFC 9457): 409 when a rule refuses a command, with its `reason`; " +

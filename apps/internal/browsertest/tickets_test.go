@@ -2,6 +2,7 @@ package browsertest
 
 import (
 	"fmt"
+	"net/http"
 	"strings"
 	"testing"
 	"time"
@@ -23,8 +24,10 @@ func TestTickets(t *testing.T) {
 		{"last ticket", testLastTicket},
 		{"stopped sale", testStoppedSale},
 		{"price changed", testPriceChanged},
+		{"price drops", testPriceDrops},
 		{"hold expires", testHoldExpires},
 		{"paid online", testPaidOnline},
+		{"without the token", testWithoutToken},
 		{"accessible", testTicketsAccessible},
 	} {
 		t.Run(test.name, func(t *testing.T) {
@@ -134,7 +137,7 @@ func testLastTicket(t *testing.T, b *browser) {
 	loser.wait(`document.querySelector("[aria-labelledby=tickets]").textContent.includes("You are on the waiting list.")`)
 
 	winner.follow(click(buyButton))
-	winner.wait(titled("cart", "The tickets are yours"))
+	winner.wait(titled("cart", "The ticket is yours"))
 	winner.wait(numbers(0, 0, 1))
 	loser.wait(numbers(0, 0, 1))
 	promoter.wait(figures(0, 0, 1))
@@ -169,7 +172,7 @@ func testStoppedSale(t *testing.T, b *browser) {
 	bob.wait(fmt.Sprintf("document.querySelector(%q) !== null", claimButton))
 	ann.wait(fmt.Sprintf("document.querySelector(%q) !== null", buyButton))
 	ann.follow(click(buyButton))
-	ann.wait(titled("cart", "The tickets are yours"))
+	ann.wait(titled("cart", "The ticket is yours"))
 	bob.wait(numbers(8, 1, 1))
 	promoter.wait(figures(8, 1, 1))
 }
@@ -258,6 +261,29 @@ func testPaidOnline(t *testing.T, b *browser) {
 	promoter.wait(`document.querySelector("#door-answer .answer.yes") !== null`)
 	promoter.texts("#door-count", "1 of 2 tickets sold are in.")
 	ann.wait(`document.querySelectorAll(".order .ticket.used").length === 1`)
+}
+
+// A customer has no token of the server: everything on the pages works without it, live
+// too, and nothing in the console says that something was refused.
+func testWithoutToken(t *testing.T, b *browser) {
+	world := newGuardedTickets(t, aether.MachineClock{}, "a-token-of-some-length")
+	id := world.create("Harbour Lights", 10, "door")
+	ann := b.open(t, "ann")
+	ann.look(look{"phone", 390, 844, false})
+	world.watch(ann, "/tickets")
+	ann.wait(`document.querySelector("header nav") === null && document.querySelectorAll("[href*=promoter], [href='/'], [href='/api']").length === 0`)
+	world.watch(ann, "/tickets/"+id)
+	ann.picture("screenshots/tickets-outside-phone.png")
+	ann.claim(2)
+	ann.live()
+	world.ask(http.StatusOK, "POST", "/api/tickets/pools/"+id+"/stop", "", nil)
+	ann.wait(`document.querySelector(".cart").textContent.includes("The sale is stopped")`)
+	world.ask(http.StatusOK, "POST", "/api/tickets/pools/"+id+"/resume", "", nil)
+	ann.wait(fmt.Sprintf("document.querySelector(%q) !== null", buyButton))
+	ann.follow(click(buyButton))
+	ann.wait(titled("cart", "The tickets are yours"))
+	world.watch(ann, "/tickets/mine")
+	ann.wait(`document.querySelectorAll(".order .ticket .qr-ink").length === 2`)
 }
 
 // testTicketsAccessible looks at the pages: axe-core finds nothing, and nothing is wider

@@ -27,13 +27,20 @@ import (
 type ticketsWorld struct {
 	t       *testing.T
 	address string
+	token   string // of the server; "" for none
 	clock   aether.Clock
 	pay     chan struct{} // closed when the provider is to take payments; until then it is slow
 }
 
 func newTicketsWorld(t *testing.T, clock aether.Clock) *ticketsWorld {
 	t.Helper()
-	w := &ticketsWorld{t: t, clock: clock, pay: make(chan struct{})}
+	return newGuardedTickets(t, clock, "")
+}
+
+// newGuardedTickets returns one whose server has a token, if that is not "".
+func newGuardedTickets(t *testing.T, clock aether.Clock, token string) *ticketsWorld {
+	t.Helper()
+	w := &ticketsWorld{t: t, token: token, clock: clock, pay: make(chan struct{})}
 	logger := slog.New(slog.NewTextHandler(t.Output(), &slog.HandlerOptions{Level: slog.LevelWarn}))
 	listener, err := net.Listen("tcp", "127.0.0.1:0")
 	if err != nil {
@@ -58,7 +65,7 @@ func newTicketsWorld(t *testing.T, clock aether.Clock) *ticketsWorld {
 	if err != nil {
 		t.Fatal(err)
 	}
-	s, err := server.New(server.Config{Store: store, Namespace: "test", Version: "test", Logger: logger}, system)
+	s, err := server.New(server.Config{Store: store, Namespace: "test", Version: "test", Logger: logger, Token: token}, system)
 	if err != nil {
 		t.Fatal(err)
 	}
@@ -126,6 +133,9 @@ func (w *ticketsWorld) ask(want int, method, path, body string, answer any) {
 		w.t.Fatal(err)
 	}
 	r.Header.Set("Content-Type", "application/json")
+	if w.token != "" {
+		r.Header.Set("Authorization", "Bearer "+w.token)
+	}
 	response, err := http.DefaultClient.Do(r)
 	if err != nil {
 		w.t.Fatal(err)

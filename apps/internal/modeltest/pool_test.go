@@ -149,6 +149,14 @@ func TestPoolHistories(t *testing.T) {
 				t.Fatal("deciding has changed the pool")
 			}
 			apply(events)
+			if p.Status == pool.Open && clock.Before(p.EventDate) && p.Waiting.Len() > 0 && p.Available() > 0 {
+				t.Fatalf("after %+v %d tickets are free that nobody may claim, and nobody is offered: %d wait", command, p.Available(), p.Waiting.Len())
+			}
+			for number, c := range p.Claims {
+				if most := c.Hold.Add(pool.Retry + pool.Paying); !c.IsSold() && c.Until.After(most) {
+					t.Fatalf("after %+v claim %d is held until %v, %v after its hold", command, number, c.Until, c.Until.Sub(c.Hold))
+				}
+			}
 		}
 		settlePool(t, p, apply, clock)
 		for _, c := range p.Claims {
@@ -268,6 +276,55 @@ func anyPoolCommand(t *rapid.T, p *pool.Pool, at time.Time, step int) pool.Comma
 		return pool.Cancel{Reason: "rain", At: at}
 	}
 	return pool.CheckIn{Ticket: quantity, Claim: claim, At: at}
+}
+
+// anyRule is a rule for prices, mostly one that moves.
+func anyRule(t *rapid.T) pool.Rule {
+	amount := func(name string, least int64) int64 { return rapid.Int64Range(least, 3000).Draw(t, name) }
+	r := pool.Rule{
+		Base: amount("base", 0), Rise: amount("rise", -3000), Drop: amount("drop", -3000), Before: rapid.IntRange(1, 2).Draw(t, "before"),
+		Floor: rapid.SampledFrom([]int64{0, 0, 30, 50, 800}).Draw(t, "floor"), Ceiling: rapid.SampledFrom([]int64{0, 0, 40, 900, 2000}).Draw(t, "ceiling"),
+		Round: rapid.SampledFrom([]int64{0, 1, 20, 50, 700}).Draw(t, "round"),
+	}
+	for percent := rapid.IntRange(1, 150).Draw(t, "first step"); percent <= 100; percent += rapid.IntRange(1, 100).Draw(t, "next step") {
+		r.Steps = append(r.Steps, pool.Step{Percent: percent, Change: amount("change", -3000)})
+	}
+	return r
+}
+
+// A rule that passes has no price, at any time and whatever is sold, that cannot be paid
+// online; and one knows exactly when the price moves with the time.
+func TestPoolPrices(t *testing.T) {
+	event := time.Date(2026, 11, 21, 20, 0, 0, 0, time.UTC)
+	rapid.Check(t, func(t *rapid.T) {
+		r, capacity := anyRule(t), rapid.IntRange(1, 30).Draw(t, "capacity")
+		ok := r.Check(pool.Online, capacity) == nil
+		for sold := range capacity + 1 {
+			for minutes := range 130 {
+				if p := r.Price(sold, capacity, event, event.Add(-time.Duration(minutes)*time.Minute)); ok && p > 0 && p < pool.MinOnline {
+					t.Fatalf("%+v: the price is %d when %d of %d are sold, %d minutes before", r, p, sold, capacity, minutes)
+				}
+			}
+		}
+		sold := rapid.IntRange(0, capacity-1).Draw(t, "sold")
+		at := event.Add(-time.Duration(rapid.IntRange(1, 3*3600*1000).Draw(t, "millis before")) * time.Millisecond)
+		price := r.Price(sold, capacity, event, at)
+		move, moves := r.Moves(sold, capacity, event, at)
+		if !moves {
+			move = event
+		}
+		for same := at; same.Before(move); same = same.Add(700 * time.Millisecond) {
+			if p := r.Price(sold, capacity, event, same); p != price {
+				t.Fatalf("%+v: at %v the price is %d, at %v already %d, and it is said to move at %v", r, at, price, same, p, move)
+			}
+		}
+		if p := r.Price(sold, capacity, event, move.Add(-time.Microsecond)); p != price && moves {
+			t.Fatalf("%+v: the price is %d before it moves at %v", r, p, move)
+		}
+		if p := r.Price(sold, capacity, event, move); p == price && moves {
+			t.Fatalf("%+v: the price is still %d when it moves at %v", r, p, move)
+		}
+	})
 }
 
 // snapshot fails when the state is another one after its JSON.

@@ -9,7 +9,7 @@ import (
 
 // A session ends, and is renewed by the pages that are loaded in its second half.
 func TestSessionEnds(t *testing.T) {
-	s := &Server{Config: Config{Token: "a-token-of-some-length"}}
+	s := &Server{Config: Config{Token: "a-token-of-some-length"}, Mux: &Mux{}}
 	guarded := s.guard(http.HandlerFunc(func(http.ResponseWriter, *http.Request) {}))
 	for name, test := range map[string]struct {
 		left    time.Duration

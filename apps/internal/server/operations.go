@@ -82,6 +82,7 @@ func (s *Server) operations() {
 		}
 		text(w, http.StatusOK, strings.Join(append([]string{"ready"}, notes...), "\n"))
 	})
+	s.Open(Public{Routes: []string{"GET /healthz", "GET /readyz"}})
 	s.Mux.Handle("GET /metrics", promhttp.HandlerFor(s.registry, promhttp.HandlerOpts{}))
 
 	huma.Register(s.API, huma.Operation{

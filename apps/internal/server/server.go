@@ -38,7 +38,8 @@ type Config struct {
 	// has no pages.
 	Roles node.Roles
 
-	// Token, when it is not empty, must come with every request; see [Server.guard].
+	// Token, when it is not empty, must come with every request but those for what the
+	// systems have opened; see [Server.Open] and [Server.guard].
 	// Without one, requests for other hosts than this machine are refused.
 	Token string
 
@@ -77,14 +78,14 @@ type System interface {
 // Server is made by [New].
 type Server struct {
 	Config
-	Mux  *http.ServeMux
+	Mux  *Mux
 	API  huma.API
 	Hub  *live.Hub
 	Site *web.Site
 
 	systems    []System
 	topics     map[string]TopicFunc
-	proving    map[string]bool // paths that need no token; see Proving
+	public     public // see Open
 	projectors []projector
 	relays     []relay
 	histories  []integration.History
@@ -99,7 +100,8 @@ type TopicFunc func(ctx context.Context, key string) (live.Document, error)
 
 // New returns a server of some systems. Whoever has made them closes them if it fails.
 func New(config Config, systems ...System) (*Server, error) {
-	s := &Server{Config: config, Mux: http.NewServeMux(), systems: systems, topics: make(map[string]TopicFunc), proving: make(map[string]bool)}
+	s := &Server{Config: config, Mux: &Mux{}, systems: systems, topics: make(map[string]TopicFunc)}
+	s.public = public{routes: make(map[string]bool), topics: make(map[string]bool)}
 	s.Logger = cmp.Or(s.Logger, slog.Default())
 	if s.Roles == nil {
 		s.Roles = node.AllRoles()
@@ -107,7 +109,7 @@ func New(config Config, systems ...System) (*Server, error) {
 	s.Drain = cmp.Or(s.Drain, 10*time.Second)
 	s.BodyTimeout = cmp.Or(s.BodyTimeout, 30*time.Second)
 	s.API = api.New(s.Mux, s.Version, s.Logger)
-	s.Hub = live.New(s.document, &live.Options{Current: s.current, Logger: s.Logger})
+	s.Hub = live.New(s.document, &live.Options{Current: s.current, Access: s.access, Logger: s.Logger})
 	s.registry = prometheus.NewRegistry()
 	s.metrics = newMetrics(s)
 	site := web.Options{Status: s.status, OpenAPI: s.API.OpenAPI, Logger: s.Logger}
@@ -124,23 +126,26 @@ func New(config Config, systems ...System) (*Server, error) {
 	s.operations()
 	if s.Roles.Has(node.Query) {
 		s.Mux.Handle("GET /live", s.Hub)
+		if len(s.public.topics) > 0 {
+			s.Open(Public{Routes: []string{"GET /live"}})
+		}
 	}
 	if s.Roles.Has(node.Query) && s.Roles.Has(node.Web) {
 		s.Site.Register(s.Mux)
+		s.Open(Public{Routes: []string{"GET /static/{hash}/{path...}"}})
 	} else {
 		s.Mux.HandleFunc("GET /", func(w http.ResponseWriter, r *http.Request) {
 			api.Write(w, r, api.NewProblem(http.StatusNotFound, fmt.Sprintf("This node has the roles %v, and nothing at this path; pages are where query and web are.", s.Roles)))
 		})
+	}
+	if err := s.checkPublic(); err != nil {
+		return nil, errors.Join(err, s.Hub.Close())
 	}
 	return s, nil
 }
 
 // Topic has documents of live topics "kind" or "kind/key" read by a function.
 func (s *Server) Topic(kind string, document TopicFunc) { s.topics[kind] = document }
-
-// Proving says that requests for a path prove themselves who sends them, as by a
-// signature, and need no token.
-func (s *Server) Proving(path string) { s.proving[path] = true }
 
 // Projector lets operators see and steer a projector, which its system runs.
 func (s *Server) Projector(system string, p *projection.Projector) {

@@ -12,6 +12,7 @@ import (
 	"time"
 
 	"github.com/aether-es/aether/apps/internal/api"
+	"github.com/aether-es/aether/apps/internal/web"
 )
 
 // sessionCookie lets pages in, which cannot send headers.
@@ -22,7 +23,7 @@ const sessionLife = 24 * time.Hour
 
 // guard lets only those in who have the token: as "Authorization: Bearer", or, for
 // pages, once as the parameter "token" of the address, which sets a cookie and leads
-// to the same page without it. Health and the files of the pages are for everybody.
+// to the same page without it. What is open to everybody is so without one; see [Public].
 //
 // Pages of other sites cannot use the cookie: it is SameSite=Strict, writes of other
 // sites are refused before ([web.Secure]), and the hub compares origins.
@@ -36,10 +37,6 @@ func (s *Server) guard(next http.Handler) http.Handler {
 		return subtle.ConstantTimeCompare(got[:], want[:]) == 1
 	}
 	return http.HandlerFunc(func(w http.ResponseWriter, r *http.Request) {
-		if r.URL.Path == "/healthz" || r.URL.Path == "/readyz" || strings.HasPrefix(r.URL.Path, "/static/") || s.proving[r.URL.Path] {
-			next.ServeHTTP(w, r)
-			return
-		}
 		if query := r.URL.Query(); isPage(r) && query.Has("token") {
 			if !right(query.Get("token")) {
 				s.refuse(w, r)
@@ -65,8 +62,25 @@ func (s *Server) guard(next http.Handler) http.Handler {
 				return
 			}
 		}
-		s.refuse(w, r)
+		if _, route := s.Mux.Handler(r); !s.public.routes[route] {
+			s.refuse(w, r)
+			return
+		}
+		outside := r.WithContext(web.Outside(r.Context()))
+		next.ServeHTTP(w, outside)
+		r.Pattern = outside.Pattern // for [Server.observe]
 	})
+}
+
+// access lets those who came without the token follow the topics that are open.
+func (s *Server) access(r *http.Request) func(topic string) bool {
+	if !web.IsOutside(r.Context()) {
+		return func(string) bool { return true }
+	}
+	return func(topic string) bool {
+		kind, _, _ := strings.Cut(topic, "/")
+		return s.public.topics[kind]
+	}
 }
 
 func (s *Server) refuse(w http.ResponseWriter, r *http.Request) {
@@ -83,15 +97,12 @@ func isPage(r *http.Request) bool {
 	return r.Method == http.MethodGet && !strings.HasPrefix(p, "/api/") && !strings.HasPrefix(p, "/openapi") && p != "/live" && p != "/metrics"
 }
 
-// begin sets the cookie. It goes over TLS alone where the browser came so, also to a
-// proxy in front of the server, which says so in X-Forwarded-Proto. Whoever else says
-// so gets a cookie that is of less use to it.
+// begin sets the cookie. It goes over TLS alone where the browser came so.
 func (s *Server) begin(w http.ResponseWriter, r *http.Request) {
 	until := time.Now().Add(sessionLife)
 	http.SetCookie(w, &http.Cookie{
 		Name: sessionCookie, Value: s.sign(until), Path: "/", HttpOnly: true, SameSite: http.SameSiteStrictMode,
-		Secure: r.TLS != nil || strings.EqualFold(r.Header.Get("X-Forwarded-Proto"), "https"),
-		MaxAge: int(sessionLife.Seconds()),
+		Secure: web.OverTLS(r), MaxAge: int(sessionLife.Seconds()),
 	})
 }
 

@@ -92,8 +92,13 @@ func TestSession(t *testing.T) {
 	if plain.Secure || !plain.HttpOnly || plain.SameSite != http.SameSiteStrictMode || plain.MaxAge <= 0 || plain.MaxAge > int((24*time.Hour).Seconds()) {
 		t.Errorf("the cookie is %s", plain)
 	}
-	if _, c := session(t, address, "/?token="+token, "X-Forwarded-Proto", "https"); !c.Secure {
-		t.Errorf("behind a proxy with TLS the cookie is %s", c)
+	for _, proto := range []string{"https", "HTTPS, http"} {
+		if _, c := session(t, address, "/?token="+token, "X-Forwarded-Proto", proto); !c.Secure {
+			t.Errorf("behind a proxy with TLS the cookie is %s", c)
+		}
+	}
+	if _, c := session(t, address, "/?token="+token, "X-Forwarded-Proto", "http, https"); c.Secure {
+		t.Errorf("the browser came without TLS, and the cookie is %s", c)
 	}
 
 	until, proof, _ := strings.Cut(plain.Value, ".")

@@ -74,7 +74,7 @@ func (s *Site) Render(w http.ResponseWriter, r *http.Request, status int, page P
 
 // standing returns the status of a system, nil if there is none to be told of.
 func (s *Site) standing(ctx context.Context, system string) *SystemStatus {
-	if system == "" || s.options.Status == nil {
+	if system == "" || s.options.Status == nil || IsOutside(ctx) { // it is for those who can do something about it
 		return nil
 	}
 	status, err := s.options.Status(ctx)

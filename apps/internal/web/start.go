@@ -51,7 +51,7 @@ func (s *Site) showStart(w http.ResponseWriter, r *http.Request, status int, p s
 
 // steer has the API do what an operator has chosen on the start page: the form works
 // without JavaScript, and there is one way to do it.
-func (s *Site) steer(mux *http.ServeMux) http.HandlerFunc {
+func (s *Site) steer(mux http.Handler) http.HandlerFunc {
 	return func(w http.ResponseWriter, r *http.Request) {
 		f := ReadForm(w, r, "projection", "do", "event")
 		do := f.Values["do"]

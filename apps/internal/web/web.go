@@ -79,7 +79,7 @@ func New(options *Options) (*Site, error) {
 // Register adds the start page, the page of the API, the static files and the page
 // for everything that is not there. The last is for "GET /", so what others add to the
 // mux has a method, too: "GET /live".
-func (s *Site) Register(mux *http.ServeMux) {
+func (s *Site) Register(mux Mux) {
 	mux.HandleFunc("GET /{$}", s.start)
 	mux.HandleFunc("POST /{$}", s.steer(mux))
 	mux.HandleFunc("GET /api", s.api)

@@ -17,6 +17,11 @@ type Event struct {
 	Payment   string    // the ID of the payment, "" if it is about something else
 	Reference string    // ours, "" if it is not known
 	Created   time.Time // when it happened
+
+	// Returned: a refund that was made did not arrive, for a Reason in the words of the
+	// provider, and we have the money again. How the payment is now may not tell that.
+	Returned bool
+	Reason   string
 }
 
 const (
@@ -68,6 +73,7 @@ func ParseWebhook(body []byte, signature, secret string, now time.Time) (Event, 
 				Object        string            `json:"object"`
 				PaymentIntent json.RawMessage   `json:"payment_intent"` // an ID, null, or what it was expanded to
 				Metadata      map[string]string `json:"metadata"`
+				FailureReason string            `json:"failure_reason"`
 			} `json:"object"`
 		} `json:"data"`
 	}
@@ -78,7 +84,10 @@ func ParseWebhook(body []byte, signature, secret string, now time.Time) (Event, 
 		return Event{}, fmt.Errorf("%w is no event: object %q, ID %q, type %q", ErrWebhook, e.Object, e.ID, e.Type)
 	}
 	about := &e.Data.Object
-	event := Event{ID: e.ID, Type: e.Type, Reference: about.Metadata[reference], Created: time.Unix(e.Created, 0).UTC()}
+	event := Event{
+		ID: e.ID, Type: e.Type, Reference: about.Metadata[reference], Created: time.Unix(e.Created, 0).UTC(),
+		Returned: e.Type == "refund.failed" && about.Object == "refund", Reason: about.FailureReason,
+	}
 	if about.Object == "payment_intent" {
 		event.Payment = about.ID
 	} else if len(about.PaymentIntent) > 0 {

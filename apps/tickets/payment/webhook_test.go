@@ -107,24 +107,32 @@ func TestWebhooksOfPaysim(t *testing.T) {
 		}
 	})
 	c := client(t, sim)
-	p := authorise(t, c, "a")
+	o := order()
+	o.Method = "pm_card_refundFail"
+	p, err := c.Authorise(t.Context(), "a", o)
+	if err != nil {
+		t.Fatal(err)
+	}
 	if _, err := c.Capture(t.Context(), "c", p.ID, 5000); err != nil {
 		t.Fatal(err)
 	}
-	if _, err := c.Refund(t.Context(), "r", p.ID, 5000); err != nil {
-		t.Fatal(err)
+	if r, err := c.Refund(t.Context(), "r", p.ID, 5000); err != nil || r.Status != payment.Refunded {
+		t.Fatalf("refunded: %+v, %v", r, err)
 	}
 	missing := map[string]bool{
 		"payment_intent.created": true, "payment_intent.amount_capturable_updated": true, "payment_intent.succeeded": true,
-		"charge.refunded": true, "refund.created": true,
+		"charge.refunded": true, "refund.created": true, "refund.failed": true,
 	}
 	for len(missing) > 0 {
 		d := <-deliveries
 		if d.err != nil || d.event.Payment != p.ID || !missing[d.event.Type] {
 			t.Fatalf("got %+v, %v; missing are %v", d.event, d.err, missing)
 		}
-		if d.event.Reference != order().Reference && d.event.Type != "refund.created" {
-			t.Errorf("the reference of %+v is not %q", d.event, order().Reference)
+		if d.event.Reference != o.Reference && !strings.HasPrefix(d.event.Type, "refund.") {
+			t.Errorf("the reference of %+v is not %q", d.event, o.Reference)
+		}
+		if failed := d.event.Type == "refund.failed"; d.event.Returned != failed || failed && d.event.Reason != "expired_or_canceled_card" {
+			t.Errorf("a refund that does not arrive is told as %+v", d.event)
 		}
 		delete(missing, d.event.Type)
 	}

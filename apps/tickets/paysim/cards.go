@@ -26,6 +26,9 @@ func declines() map[string]apiError {
 	}
 }
 
+// refundFails is a good card whose refunds are made, and then do not arrive.
+const refundFails = "pm_card_refundFail"
+
 // charge says whether a method of payment is declined, or does not exist.
 func charge(method string) (declined, missing *apiError) {
 	if name, ok := strings.CutPrefix(method, "pm_card_"); ok {
@@ -33,7 +36,7 @@ func charge(method string) (declined, missing *apiError) {
 			d.Type, d.status = "card_error", http.StatusPaymentRequired
 			return &d, nil
 		}
-		if slices.Contains([]string{"visa", "visa_debit", "mastercard", "mastercard_debit", "amex", "discover", "jcb", "unionpay"}, name) {
+		if slices.Contains([]string{"refundFail", "visa", "visa_debit", "mastercard", "mastercard_debit", "amex", "discover", "jcb", "unionpay"}, name) {
 			return nil, nil
 		}
 	}

@@ -48,8 +48,14 @@ func (s *Server) createRefund(r *request, c *change) (any, *apiError) {
 	}
 	c.tell("charge.refunded", i.charge())
 	c.tell("refund.created", refund)
+	failed := refund
 	if expand {
 		refund.PaymentIntent = i.view(true)
+	}
+	if i.Method == refundFails { // the answer does not know that yet
+		i.Refunded -= amount
+		failed.Status, failed.FailureReason = "failed", "expired_or_canceled_card"
+		c.tell("refund.failed", failed)
 	}
 	return refund, nil
 }

@@ -53,6 +53,7 @@ type refundJSON struct {
 	Metadata      map[string]string `json:"metadata"`
 	PaymentIntent any               `json:"payment_intent"` // the ID, or an intentJSON
 	Status        string            `json:"status"`
+	FailureReason string            `json:"failure_reason,omitempty"`
 }
 
 // listJSON is what a search has found.

@@ -163,12 +163,24 @@ func (p *Pool) buy(c Buy) ([]Event, error) {
 	if p.Payment != Online || claim.Amount() == 0 {
 		return claim.sold(c.Claim, c.At), nil
 	}
-	if !validText(c.Method, 200) {
-		return nil, aether.Refuse(PaymentNeeded, "say how you pay: a payment method of the provider, of 1 to 200 bytes")
+	if !validMethod(c.Method) {
+		return nil, aether.Refuse(PaymentNeeded, "say how you pay: the provider's name of a payment method, of 1 to 200 letters, digits and underscores")
 	}
 	return []Event{PaymentStarted{
 		Claim: c.Claim, Attempt: claim.Attempts + 1, Method: c.Method, Amount: claim.Amount(), Until: c.At.Add(Paying), At: c.At,
 	}}, nil
+}
+
+// validMethod says whether something can be the name of a payment method. Names begin with
+// a letter, so that the number of a card is none, and does not get into an event.
+func validMethod(name string) bool {
+	letter := func(r rune) bool { return 'a' <= r && r <= 'z' || 'A' <= r && r <= 'Z' }
+	for i, r := range name {
+		if !letter(r) && (i == 0 || r != '_' && (r < '0' || r > '9')) {
+			return false
+		}
+	}
+	return name != "" && len(name) <= 200
 }
 
 // sold returns the purchase of all tickets of a claim.

@@ -92,8 +92,9 @@ type (
 		At       time.Time `json:"at"`
 	}
 
-	// JoinList waits for tickets of a pool that is sold out, JoinRoom for the
-	// beginning of a rush.
+	// JoinList waits for tickets of a pool that has none left, JoinRoom for the
+	// beginning of a rush. Where some are left, fewer than somebody wants, these can be
+	// claimed, and the rest be waited for.
 	JoinList struct {
 		Customer string    `json:"customer"`
 		Quantity int       `json:"quantity"`
@@ -121,7 +122,8 @@ type (
 	}
 
 	// OfferSome makes offers to the waiting list of what came free while the sale was
-	// stopped, and more when it comes again.
+	// stopped, where that was more than Resume could offer at once; and more when it comes
+	// again.
 	OfferSome struct {
 		At time.Time `json:"at"`
 	}
@@ -197,6 +199,7 @@ const (
 	CheckedIn     = "checked-in"
 	NotSoldOut    = "not-sold-out"
 	ListFull      = "list-full"
+	RoomFull      = "room-full"
 	NotAdmitted   = "not-admitted"
 	NoRoom        = "no-room"
 )

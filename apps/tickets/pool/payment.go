@@ -27,7 +27,7 @@ func (p *Pool) authorised(c Authorised) ([]Event, error) {
 		return []Event{void}, nil
 	}
 	if err := p.stopped(); err != nil {
-		void.Reason, void.Until = reason(err), later(claim.Hold, c.At.Add(Retry))
+		void.Reason, void.Until = reason(err), claim.again(c.At)
 		return []Event{void}, nil
 	}
 	events := []Event{PaymentAuthorised{Claim: c.Claim, Attempt: c.Attempt, Payment: c.Payment, Amount: c.Amount, At: c.At}}
@@ -40,8 +40,17 @@ func (p *Pool) declined(c Declined) ([]Event, error) {
 		return nil, nil
 	}
 	return []Event{PaymentDeclined{
-		Claim: c.Claim, Attempt: c.Attempt, Reason: c.Reason, Until: later(claim.Hold, c.At.Add(Retry)), At: c.At,
+		Claim: c.Claim, Attempt: c.Attempt, Reason: c.Reason, Until: claim.again(c.At), At: c.At,
 	}}, nil
+}
+
+// again is until when a claim is held after a payment that has bought nothing. However
+// often somebody tries, the last time to begin is Retry after the end of the hold.
+func (c *Claim) again(at time.Time) time.Time {
+	if at.After(c.Hold) {
+		at = c.Hold
+	}
+	return later(c.Hold, at.Add(Retry))
 }
 
 func later(a, b time.Time) time.Time {

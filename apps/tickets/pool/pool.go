@@ -18,6 +18,7 @@
 //	payment.go    what the payment provider has answered
 //	promoter.go   of promoters: create, prices, stop, cancel, refund
 //	waiting.go    the waiting list of a sold-out pool, the waiting room before a rush
+//	line.go       the waiting list as it is kept
 //	pricing.go    the price of a ticket
 package pool
 
@@ -37,13 +38,15 @@ const (
 	MaxName     = 120     // bytes of a pool's name
 	MaxCustomer = 100     // bytes of a customer's ID
 	MaxWaiting  = 100_000 // entries of a waiting list, and of a waiting room at a time
+	MaxPlaces   = 200_000 // that a waiting room gives in all, one to a customer: they are kept until it is closed
 )
 
-// How long things take.
+// How long things take. A claim that is not bought has ended Hold, or Offer, and Retry
+// and Paying after it was made, however many payments were tried.
 const (
 	Hold    = 10 * time.Minute // that a claim holds its tickets
 	Paying  = 15 * time.Minute // from the start of a payment until it is given up
-	Retry   = 2 * time.Minute  // that a claim is held at least after its payment was declined
+	Retry   = 2 * time.Minute  // that another payment may begin after one was declined, also after the hold
 	Offer   = 30 * time.Minute // that tickets are held for somebody on the waiting list
 	Advance = 5 * time.Second  // between two admissions from the waiting room
 )

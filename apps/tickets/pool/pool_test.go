@@ -1,10 +1,13 @@
 package pool_test
 
 import (
+	"errors"
+	"fmt"
 	"strings"
 	"testing"
 	"time"
 
+	"github.com/aether-es/aether"
 	"github.com/aether-es/aether/actor"
 	"github.com/aether-es/aether/aethertest"
 	"github.com/aether-es/aether/apps/tickets/pool"
@@ -178,7 +181,7 @@ func TestPayment(t *testing.T) {
 	second.Attempt = 2
 	again.When(buy).Then(second)
 	late := now.Add(pool.Hold + time.Minute)
-	declined.Until, declined.At = late.Add(pool.Retry), late
+	declined.Until, declined.At = now.Add(pool.Hold+pool.Retry), late
 	paying.When(pool.Declined{Claim: 1, Attempt: 1, Reason: "no money", At: late}).Then(declined)
 
 	// Nothing is sold after a stop, whatever the provider says; the money is freed.
@@ -214,6 +217,10 @@ func TestWaitingList(t *testing.T) {
 	soldOut := given(t, small, claimed(1, "ann", 5000, 1, 2))
 	join := pool.JoinList{Customer: "bob", Quantity: 1, At: now}
 	given(t, created(pool.Door)).When(join).ThenRefused(pool.NotSoldOut)
+	// Who wants more than there is does not keep it from the others.
+	one := given(t, small, claimed(1, "ann", 5000, 1))
+	one.When(pool.JoinList{Customer: "bob", Quantity: 2, At: now}).ThenRefused(pool.NotSoldOut)
+	one.When(pool.ClaimTickets{Customer: "cid", Quantity: 1, PriceSeen: 5000, At: now}).Then(claimed(2, "cid", 5000, 2)...)
 	listed := soldOut.When(join).Then(pool.WaitingListJoined(join))
 	listed.When(join).Then()
 	listed.When(pool.LeaveList{Customer: "bob", At: now}).Then(pool.WaitingListLeft{Customer: "bob", At: now})
@@ -225,16 +232,112 @@ func TestWaitingList(t *testing.T) {
 	released := pool.ClaimReleased{Claim: 1, Customer: "ann", Tickets: []int{1, 2}, Reason: pool.GivenBack, At: now}
 	two.When(pool.GiveBack{Claim: 1, Customer: "ann", At: now}).Then(released, offer(2, 2, "bob"), offer(3, 1, "cid")).
 		State(func(p *pool.Pool) {
-			if len(p.Waiting) != 0 {
-				t.Errorf("%v wait still", p.Waiting)
+			if p.Waiting.Len() != 0 {
+				t.Errorf("%d wait still", p.Waiting.Len())
 			}
 		})
 	// What comes free while the sale is stopped goes to the list when it goes on.
-	free := two.When(pool.Stop{At: now}).Then(pool.SalesStopped{At: now}).
+	two.When(pool.Stop{At: now}).Then(pool.SalesStopped{At: now}).
 		When(pool.GiveBack{Claim: 1, Customer: "ann", At: now}).Then(released).
-		When(pool.Resume{At: now}).Then(pool.SalesResumed{At: now})
-	free.When(pool.ClaimTickets{Customer: "eve", Quantity: 1, PriceSeen: 5000, At: now}).ThenRefused(pool.SoldOut)
-	free.When(pool.OfferSome{At: now}).Then(offer(2, 2, "bob"), offer(3, 1, "cid")).When(pool.OfferSome{At: now}).Then()
+		When(pool.Resume{At: now}).Then(pool.SalesResumed{At: now}, offer(2, 2, "bob"), offer(3, 1, "cid")).
+		When(pool.OfferSome{At: now}).Then()
+}
+
+// refusal is the reason of a refusal, "" when an error is none.
+func refusal(err error) string {
+	if r, ok := errors.AsType[*aether.Refusal](err); ok {
+		return r.Reason
+	}
+	return ""
+}
+
+// step carries out a command, which is to succeed.
+func step(t *testing.T, p *pool.Pool, c pool.Command) (*pool.Pool, int) {
+	t.Helper()
+	events, err := pool.Decide(p, c)
+	if err != nil {
+		t.Fatalf("%+v: %v", c, err)
+	}
+	for _, e := range events {
+		p = pool.Evolve(p, e)
+	}
+	return p, len(events)
+}
+
+// waitingFor is a sold-out pool for which so many wait, each for one ticket.
+func waitingFor(t *testing.T, capacity, customers int) *pool.Pool {
+	t.Helper()
+	large := created(pool.Door)
+	large.Capacity = capacity
+	p := pool.Evolve(pool.Initial("pool/x"), large)
+	for n := range capacity {
+		p, _ = step(t, p, pool.ClaimTickets{Customer: fmt.Sprint("has-", n), Quantity: 1, PriceSeen: 5000, At: now})
+	}
+	for n := range customers {
+		p, _ = step(t, p, pool.JoinList{Customer: fmt.Sprint("waits-", n), Quantity: 1, At: now})
+	}
+	return p
+}
+
+// A full list is as quick to join and to leave as a short one. With a search through it
+// this takes minutes.
+func TestLongList(t *testing.T) {
+	p := waitingFor(t, 1, pool.MaxWaiting)
+	if _, err := pool.Decide(p, pool.JoinList{Customer: "zoe", Quantity: 1, At: now}); refusal(err) != pool.ListFull {
+		t.Errorf("on a full list: %v", err)
+	}
+	for n := pool.MaxWaiting - 1; n >= 0; n-- {
+		p, _ = step(t, p, pool.LeaveList{Customer: fmt.Sprint("waits-", n), At: now})
+	}
+	if n := p.Waiting.Len(); n != 0 {
+		t.Errorf("%d wait still", n)
+	}
+}
+
+// What one save has no place for is offered next.
+func TestManyOffers(t *testing.T) {
+	const many = 300
+	p := waitingFor(t, many, many)
+	p, _ = step(t, p, pool.Stop{At: now})
+	for n := range many {
+		p, _ = step(t, p, pool.GiveBack{Claim: n + 1, Customer: fmt.Sprint("has-", n), At: now})
+	}
+	p, resumed := step(t, p, pool.Resume{At: now})
+	if p.Waiting.Len() == 0 || resumed > 1000 {
+		t.Fatalf("%d wait after %d events", p.Waiting.Len(), resumed)
+	}
+	p, _ = step(t, p, pool.OfferSome{At: now})
+	if p.Waiting.Len() != 0 || p.Available() != 0 || p.Claims[many+1].Customer != "waits-0" {
+		t.Errorf("%d wait and %d are available", p.Waiting.Len(), p.Available())
+	}
+}
+
+// However often a payment is tried, its tickets come back.
+func TestTriesEnd(t *testing.T) {
+	p := pool.Evolve(pool.Initial("pool/x"), created(pool.Online))
+	p, _ = step(t, p, pool.ClaimTickets{Customer: "ann", Quantity: 2, PriceSeen: 5000, At: now})
+	latest, tries := now.Add(pool.Hold+pool.Retry+pool.Paying), 0
+	for at := now; ; at = at.Add(10 * time.Second) {
+		events, err := pool.Decide(p, pool.Buy{Claim: 1, Customer: "ann", Method: "card", At: at})
+		if err != nil {
+			if refusal(err) != pool.ClaimExpired || tries < 10 {
+				t.Errorf("after %d tries: %v", tries, err)
+			}
+			break
+		}
+		if tries++; tries > 1000 {
+			t.Fatalf("held until %v, after %d tries", p.Claims[1].Until, tries)
+		}
+		p = pool.Evolve(p, events[0])
+		p, _ = step(t, p, pool.Declined{Claim: 1, Attempt: tries, Reason: "no money", At: at.Add(5 * time.Second)})
+		if until := p.Claims[1].Until; until.After(latest) {
+			t.Fatalf("held until %v", until)
+		}
+	}
+	p, _ = step(t, p, pool.Expire{Claim: 1, At: latest})
+	if p.Available() != p.Capacity {
+		t.Errorf("%d are available", p.Available())
+	}
 }
 
 func TestWaitingRoom(t *testing.T) {

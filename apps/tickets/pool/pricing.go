@@ -1,6 +1,8 @@
 package pool
 
 import (
+	"math"
+	"sort"
 	"time"
 
 	"github.com/aether-es/aether"
@@ -48,6 +50,11 @@ const (
 	MaxAmount = 1_000_000_000 // minor units
 	MaxSteps  = 20
 	MaxBefore = 10 * 366 * 24 // hours
+
+	// What can be paid online: a ticket for not less, MaxTickets of them for not more. The
+	// payment provider takes no other amounts.
+	MinOnline = 50
+	MaxOnline = 99_999_999
 )
 
 // Price is what a ticket costs when so many of all are sold, at a time.
@@ -82,6 +89,24 @@ func (r *Rule) dropped(eventDate, at time.Time) int64 {
 	return divide(r.Drop*(all-min(max(left, 0), all)), all)
 }
 
+// Moves returns when the price is another one next because of the time alone, if it is
+// before the event. At the event nothing is sold any more.
+func (r *Rule) Moves(sold, capacity int, eventDate, at time.Time) (time.Time, bool) {
+	if r.Drop == 0 || !at.Before(eventDate) {
+		return time.Time{}, false
+	}
+	price := r.Price(sold, capacity, eventDate, at)
+	left := int(eventDate.Sub(at) / time.Second)
+	// With the time the price goes one way, and changes with the seconds that are left.
+	passed := sort.Search(left, func(i int) bool {
+		return r.Price(sold, capacity, eventDate, eventDate.Add(-time.Duration(left-1-i)*time.Second)) != price
+	})
+	if passed == left {
+		return time.Time{}, false
+	}
+	return eventDate.Add(-time.Duration(left-passed)*time.Second + time.Microsecond), true
+}
+
 // divide rounds to the nearest, halves up; b is positive.
 func divide(a, b int64) int64 {
 	quotient, rest := a/b, a%b
@@ -94,8 +119,45 @@ func divide(a, b int64) int64 {
 	return quotient
 }
 
-// Check says what is wrong with a rule, and with its price where nothing is to be paid.
-func (r *Rule) Check(payment Payment) error {
+// bounds returns the lowest and the highest price that there may be.
+func (r *Rule) bounds(capacity int) (low, high int64) {
+	sold := []int{0, capacity} // between these and the steps it goes one way
+	for _, s := range r.Steps {
+		first := (s.Percent*capacity + 99) / 100
+		sold = append(sold, max(first-1, 0), first)
+	}
+	var event time.Time
+	low = math.MaxInt64
+	for _, n := range sold {
+		for _, before := range []int{r.Before, 0} {
+			price := r.Price(n, capacity, event, event.Add(-time.Duration(before)*time.Hour))
+			low, high = min(low, price), max(high, price)
+		}
+	}
+	return low, high
+}
+
+// online says what is wrong with the prices that there may be, where a provider is to
+// take them. There may be free tickets among the others where no price lies between.
+func (r *Rule) online(capacity int) error {
+	low, high := r.bounds(capacity)
+	leaps := low == 0 && r.Round >= MinOnline && (r.Ceiling == 0 || r.Ceiling >= MinOnline)
+	switch {
+	case high > MaxOnline/MaxTickets:
+		return aether.Refuse(BadPrice, "the price can rise to %d minor units; to be paid online it is at most %d, so set a ceiling", high, MaxOnline/MaxTickets)
+	case low < MinOnline && high > 0 && !leaps:
+		return aether.Refuse(BadPrice, "the price can fall to %d minor units; to be paid online it is at least %d, so set a floor", low, MinOnline)
+	}
+	return nil
+}
+
+func (r *Rule) empty() bool {
+	return r.Base == 0 && r.Rise == 0 && len(r.Steps) == 0 && r.Drop == 0 && r.Before == 0 && r.Floor == 0 && r.Ceiling == 0 && r.Round == 0
+}
+
+// Check says what is wrong with a rule for a pool of so many tickets, which are paid for in
+// this way.
+func (r *Rule) Check(payment Payment, capacity int) error {
 	amount := func(field string, n, least int64) error {
 		if n < least || n > MaxAmount {
 			return aether.Refuse(BadPrice, "%s is from %d to %d minor units; this is %d", field, least, MaxAmount, n)
@@ -111,8 +173,8 @@ func (r *Rule) Check(payment Payment) error {
 		}
 	}
 	switch {
-	case payment == Free && (r.Base != 0 || r.Rise != 0 || len(r.Steps) > 0 || r.Floor != 0):
-		return aether.Refuse(BadPrice, "a pool that is free has no prices")
+	case payment == Free && !r.empty():
+		return aether.Refuse(BadPrice, "a pool that is free has no prices: leave out all that would change them")
 	case r.Ceiling > 0 && r.Floor > r.Ceiling:
 		return aether.Refuse(BadPrice, "the floor, %d, is above the ceiling, %d", r.Floor, r.Ceiling)
 	case r.Before < 0 || r.Before > MaxBefore || r.Drop != 0 && r.Before == 0:
@@ -129,6 +191,9 @@ func (r *Rule) Check(payment Payment) error {
 			return err
 		}
 		last = s.Percent
+	}
+	if payment == Online {
+		return r.online(capacity)
 	}
 	return nil
 }

@@ -33,7 +33,7 @@ func create(p *Pool, c Create) ([]Event, error) {
 	case c.Room != nil && (c.Room.PerMinute < 1 || c.Room.PerMinute > 1_000_000 || !c.Room.OpensAt.Before(c.EventDate)):
 		return nil, aether.Refuse(BadRoom, "a waiting room opens before the event, and lets in 1 to 1,000,000 customers a minute")
 	}
-	if err := c.Rule.Check(c.Payment); err != nil {
+	if err := c.Rule.Check(c.Payment, c.Capacity); err != nil {
 		return nil, err
 	}
 	c.Rule.Version = 1
@@ -59,7 +59,7 @@ func (p *Pool) promote(command Command) ([]Event, error) {
 	}
 	switch c := command.(type) {
 	case ChangePricing:
-		if err := c.Rule.Check(p.Payment); err != nil {
+		if err := c.Rule.Check(p.Payment, p.Capacity); err != nil {
 			return nil, err
 		}
 		c.Rule.Version = p.Rule.Version + 1
@@ -73,7 +73,7 @@ func (p *Pool) promote(command Command) ([]Event, error) {
 		if p.Status == Open {
 			return nil, nil
 		}
-		return []Event{SalesResumed{c.At}}, nil
+		return p.resume(c), nil
 	case Cancel:
 		return []Event{PoolCancelled{c.Reason, c.At}}, nil
 	case OfferSome:
@@ -91,6 +91,13 @@ func (p *Pool) promote(command Command) ([]Event, error) {
 		return []Event{RoomClosed{c.At}}, nil
 	}
 	return nil, aether.Refuse("unknown-command", "a pool knows no %T", command)
+}
+
+// resume lets the sale go on, and offers what came free meanwhile.
+func (p *Pool) resume(c Resume) []Event {
+	open := *p
+	open.Status = Open
+	return append([]Event{SalesResumed{c.At}}, open.offers(nil, 0, c.At)...)
 }
 
 func (c *Claim) refunded(number int, at time.Time) OrderRefunded {

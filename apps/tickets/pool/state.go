@@ -39,8 +39,9 @@ type Pool struct {
 	RefundedThrough int  `json:"refundedThrough,omitempty"`
 	Refunded        bool `json:"refunded,omitempty"`
 
-	// Waiting is the waiting list, the first in front.
-	Waiting []Waiting `json:"waiting"`
+	// Waiting is the waiting list. While somebody is on it and tickets are sold, none is
+	// available: what comes free is offered at once.
+	Waiting *Line `json:"waiting"`
 
 	// Room is nil when there is no waiting room, or none any more.
 	Room *RoomState `json:"room,omitempty"`
@@ -65,12 +66,6 @@ func (c *Claim) Amount() int64 { return c.Price * int64(len(c.Tickets)) }
 // IsSold says whether its tickets are bought.
 func (c *Claim) IsSold() bool { return c.Bought > 0 && c.Bought == len(c.Tickets) }
 
-// Waiting is an entry of the waiting list.
-type Waiting struct {
-	Customer string `json:"customer"`
-	Quantity int    `json:"quantity"`
-}
-
 // RoomState is a waiting room.
 type RoomState struct {
 	Room
@@ -82,7 +77,7 @@ type RoomState struct {
 
 // Initial returns the state of a pool that was not created yet.
 func Initial(string) *Pool {
-	return &Pool{Claims: map[int]*Claim{}, Customers: map[string]int{}, CheckedIn: map[int]time.Time{}}
+	return &Pool{Claims: map[int]*Claim{}, Customers: map[string]int{}, CheckedIn: map[int]time.Time{}, Waiting: newLine()}
 }
 
 // Exists says whether the pool was created.
@@ -152,9 +147,9 @@ func Evolve(p *Pool, event Event) *Pool {
 func (p *Pool) waited(event Event) {
 	switch e := event.(type) {
 	case WaitingListJoined:
-		p.Waiting = append(p.Waiting, Waiting{e.Customer, e.Quantity})
+		p.Waiting.join(Waiting{e.Customer, e.Quantity})
 	case WaitingListLeft:
-		p.unlist(e.Customer)
+		p.Waiting.leave(e.Customer)
 	case RoomJoined:
 		if p.Room != nil {
 			p.Room.Places[e.Customer], p.Room.Last = e.Place, e.Place
@@ -182,21 +177,12 @@ func (p *Pool) claimed(e TicketClaimed) {
 		c = &Claim{Customer: e.Customer, Price: e.Price, Until: e.Until, Hold: e.Until}
 		p.Claims[e.Claim], p.LastClaim = c, e.Claim
 		if e.Offered {
-			p.unlist(e.Customer)
+			p.Waiting.leave(e.Customer)
 		}
 	}
 	c.Tickets = append(c.Tickets, e.Ticket)
 	p.Held++
 	p.Customers[e.Customer]++
-}
-
-// unlist takes a customer from the waiting list.
-func (p *Pool) unlist(customer string) {
-	if len(p.Waiting) > 0 && p.Waiting[0].Customer == customer { // as always, but for those who leave
-		p.Waiting = p.Waiting[1:]
-		return
-	}
-	p.Waiting = slices.DeleteFunc(p.Waiting, func(w Waiting) bool { return w.Customer == customer })
 }
 
 // released gives the tickets of a claim that is not sold back.
@@ -246,7 +232,7 @@ func (p *Pool) cancelled() {
 	for _, number := range held {
 		p.released(number)
 	}
-	p.Waiting, p.Room = nil, nil
+	p.Waiting, p.Room = newLine(), nil
 }
 
 // unfrozen ends a payment that has bought nothing.

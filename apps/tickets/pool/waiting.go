@@ -2,7 +2,6 @@ package pool
 
 import (
 	"fmt"
-	"slices"
 	"time"
 
 	"github.com/aether-es/aether"
@@ -19,15 +18,15 @@ func (p *Pool) joinList(c JoinList) ([]Event, error) {
 		return nil, &aether.Refusal{Reason: LimitExceeded, Facts: Limit{has, MaxTickets},
 			Message: fmt.Sprintf("at most %d tickets for each customer; you have %d", MaxTickets, has)}
 	}
-	switch {
-	case p.listed(c.Customer):
+	switch free := p.free(); {
+	case p.Waiting.Has(c.Customer):
 		return nil, nil
-	case p.free() >= c.Quantity:
+	case free > 0: // fewer than wanted, perhaps: who waits for more would keep them from everybody
 		if err := p.selling(c.At); err != nil {
 			return nil, err
 		}
-		return nil, &aether.Refusal{Reason: NotSoldOut, Facts: Left{p.free()}, Message: "there are tickets left; claim them"}
-	case len(p.Waiting) >= MaxWaiting:
+		return nil, &aether.Refusal{Reason: NotSoldOut, Facts: Left{free}, Message: countTickets(free) + " left; claim what there is"}
+	case p.Waiting.Len() >= MaxWaiting:
 		return nil, aether.Refuse(ListFull, "the waiting list is full")
 	}
 	return []Event{WaitingListJoined(c)}, nil
@@ -36,28 +35,26 @@ func (p *Pool) joinList(c JoinList) ([]Event, error) {
 // free is how many tickets may be claimed: none while somebody is on the waiting list,
 // since they are offered what comes free.
 func (p *Pool) free() int {
-	if len(p.Waiting) > 0 {
+	if p.Waiting.Len() > 0 {
 		return 0
 	}
 	return p.Available()
 }
 
-func (p *Pool) listed(customer string) bool {
-	return slices.ContainsFunc(p.Waiting, func(w Waiting) bool { return w.Customer == customer })
-}
-
 func (p *Pool) leaveList(c LeaveList) ([]Event, error) {
-	if !p.listed(c.Customer) {
+	if !p.Waiting.Has(c.Customer) {
 		return nil, nil
 	}
 	return []Event{WaitingListLeft(c)}, nil
 }
 
 // offers returns the claims that the first of the waiting list get of the tickets
-// that are free and of those that become so, in their order. An offer may be of fewer
-// tickets than somebody waits for. Unsold are how many of the freed were sold before.
+// that are free and of those that become so, in their order. Nobody is passed over for
+// wanting more than there is: the offer is then of what there is, and who wants the rest
+// joins again. Unsold are how many of the freed were sold before. Who waits cannot claim,
+// so nobody gets more than the limit.
 func (p *Pool) offers(freed []int, unsold int, at time.Time) []Event {
-	if len(p.Waiting) == 0 || p.selling(at) != nil {
+	if p.Waiting.Len() == 0 || p.selling(at) != nil {
 		return nil
 	}
 	d := p.draw()
@@ -65,15 +62,13 @@ func (p *Pool) offers(freed []int, unsold int, at time.Time) []Event {
 	left := p.Available() + len(freed)
 	price := p.Rule.Price(p.Sold-unsold, p.Capacity, p.EventDate, at)
 	var events []Event
-	for i, w := range p.Waiting {
-		if left == 0 || i == together {
+	made := 0
+	for w := range p.Waiting.All() {
+		if left == 0 || made == together {
 			break
 		}
-		quantity := min(w.Quantity, left, MaxTickets-p.Customers[w.Customer])
-		if quantity <= 0 {
-			events = append(events, WaitingListLeft{w.Customer, at}) // has bought meanwhile
-			continue
-		}
+		made++
+		quantity := min(w.Quantity, left)
 		left -= quantity
 		events = append(events, d.claim(TicketClaimed{
 			Customer: w.Customer, Price: price, Until: at.Add(Offer), Offered: true, At: at,
@@ -106,6 +101,8 @@ func (p *Pool) joinRoom(c JoinRoom) ([]Event, error) {
 		return nil, aether.Refuse(NoRoom, "nobody has to wait; claim your tickets")
 	case r.Places[c.Customer] != 0:
 		return nil, nil
+	case r.Last >= MaxPlaces:
+		return nil, aether.Refuse(RoomFull, "the waiting room has given all its %d places; it takes nobody more until the promoter closes it", MaxPlaces)
 	case r.Last-r.Admitted >= MaxWaiting:
 		return nil, aether.Refuse(ListFull, "the waiting room is full; come back in some minutes")
 	}

@@ -79,6 +79,19 @@ func TestBooks(t *testing.T) {
 	}
 }
 
+// What is refunded before it was captured is let go, which is told once or twice.
+func TestLetGo(t *testing.T) {
+	b := kept(paidFor(), pool.OrderRefunded{Claim: 1, Customer: "ann", Tickets: []int{1}, Payment: "pi_1", Amount: 500})
+	for range 2 {
+		b.moved("pi_1", tickets.PaymentCancelled{Order: tickets.Order{Pool: "jazz", Claim: 1, Amount: 500}})
+	}
+	gone := paysim.LedgerPayment{ID: "pi_1", Reference: "jazz-1 attempt 1", Amount: 500, Sums: paysim.Sums{Authorised: 500, Released: 500}}
+	_, problems := b.agree(&paysim.Ledger{Payments: []paysim.LedgerPayment{gone}})
+	if open := b.waiting(); len(open)+len(b.problems)+len(problems) > 0 {
+		t.Errorf("waiting are %v, objections %v and %v", open, b.problems, problems)
+	}
+}
+
 // What must not happen has an objection.
 func TestObjections(t *testing.T) {
 	for _, test := range []struct {

@@ -56,6 +56,10 @@ func (c *Client) Close() { c.http.CloseIdleConnections() }
 type Request struct {
 	Step, Method, Path string
 
+	// Customer is the token of the customer who makes it, and has none of the server; ""
+	// when it is somebody else.
+	Customer string
+
 	// Key is the Idempotency-Key, the same for every attempt.
 	Key  string
 	Body any // as JSON; nil for none
@@ -134,7 +138,9 @@ func (c *Client) once(ctx context.Context, r *Request, body []byte) (Answer, err
 	if r.Key != "" {
 		request.Header.Set("Idempotency-Key", r.Key)
 	}
-	if c.token != "" {
+	if r.Customer != "" {
+		request.Header.Set("Customer-Token", r.Customer)
+	} else if c.token != "" {
 		request.Header.Set("Authorization", "Bearer "+c.token)
 	}
 	response, err := c.http.Do(request)

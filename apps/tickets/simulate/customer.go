@@ -7,7 +7,6 @@ import (
 	"fmt"
 	"math/rand/v2"
 	"net/http"
-	"net/url"
 	"sync"
 	"time"
 
@@ -54,7 +53,8 @@ type customer struct {
 	client *Client
 	log    *log
 	pool   string
-	name   string
+	token  string // proves who it is
+	id     string // in events, and in the report
 	habit  habit
 	random *rand.Rand
 	settle time.Duration
@@ -76,7 +76,7 @@ func (c *customer) come(ctx context.Context) error {
 	}
 	switch c.habit {
 	case givesBack:
-		c.send(ctx, Request{Step: "give back", Method: http.MethodDelete, Path: "/api/tickets/claims/" + c.cart.ID + "?customer=" + url.QueryEscape(c.name)}, tickets.ClaimReleased)
+		c.send(ctx, Request{Step: "give back", Method: http.MethodDelete, Path: "/api/tickets/claims/" + c.cart.ID}, tickets.ClaimReleased)
 	case abandons, paysLate:
 	case declined:
 		c.buy(ctx, poorCard)
@@ -84,7 +84,7 @@ func (c *customer) come(ctx context.Context) error {
 		mine := len(c.cart.Claim.Tickets)
 		had := c.cart
 		if c.claim(ctx, 1+c.random.IntN(pool.MaxTickets)) && mine+len(c.cart.Claim.Tickets) > pool.MaxTickets {
-			c.log.wrong("%s has %d tickets, and was given %d more", c.name, mine, len(c.cart.Claim.Tickets))
+			c.log.wrong("%s has %d tickets, and was given %d more", c.id, mine, len(c.cart.Claim.Tickets))
 		}
 		c.cart = had
 		c.buy(ctx, goodCard)
@@ -108,10 +108,10 @@ func (c *customer) comeBack(ctx context.Context) error {
 
 // wasDeclined waits for what becomes of a payment.
 func (c *customer) wasDeclined(ctx context.Context) bool {
-	path := fmt.Sprintf("/api/tickets/claims/%s?customer=%s&after=%d", c.cart.ID, url.QueryEscape(c.name), c.cart.Position)
+	path := fmt.Sprintf("/api/tickets/claims/%s?after=%d", c.cart.ID, c.cart.Position)
 	for end := time.Now().Add(c.settle); time.Now().Before(end); {
 		var d tickets.ClaimDocument
-		answer, err := c.client.Do(ctx, Request{Step: "look", Method: http.MethodGet, Path: path}, &d)
+		answer, err := c.client.Do(ctx, Request{Step: "look", Method: http.MethodGet, Path: path, Customer: c.token}, &d)
 		if err != nil || !answer.OK() {
 			return false
 		}
@@ -130,12 +130,12 @@ func (c *customer) claim(ctx context.Context, quantity int) bool {
 	for range 5 {
 		d, answer, ok := c.send(ctx, Request{
 			Step: "claim", Method: http.MethodPost, Path: "/api/tickets/pools/" + c.pool + "/claims",
-			Body: map[string]any{"customer": c.name, "quantity": quantity, "priceSeen": c.seen},
+			Body: map[string]any{"customer": c.token, "quantity": quantity, "priceSeen": c.seen},
 		}, tickets.ClaimHeld)
 		if ok {
 			c.cart = d
 			if d.Claim.Price > c.seen || len(d.Claim.Tickets) != quantity {
-				c.log.wrong("%s wanted %d tickets for %d and was given %+v", c.name, quantity, c.seen, d.Claim)
+				c.log.wrong("%s wanted %d tickets for %d and was given %+v", c.id, quantity, c.seen, d.Claim)
 			}
 			return true
 		}
@@ -161,15 +161,15 @@ func (c *customer) claim(ctx context.Context, quantity int) bool {
 func (c *customer) buy(ctx context.Context, card string) {
 	c.send(ctx, Request{
 		Step: "buy", Method: http.MethodPost, Path: "/api/tickets/claims/" + c.cart.ID + "/buy",
-		Body: map[string]any{"customer": c.name, "method": card},
+		Body: map[string]any{"method": card},
 	}, tickets.ClaimSold, tickets.ClaimPaying)
 }
 
 // send sends a command as the customer does, with a key of its own, and notes what was
 // acknowledged. It returns false when it was refused, or not answered.
 func (c *customer) send(ctx context.Context, r Request, expected ...tickets.ClaimState) (tickets.CommandDocument, Answer, bool) {
-	r.Key = newKey()
-	c.log.sends(c.name, r.Step)
+	r.Key, r.Customer = newKey(), c.token
+	c.log.sends(c.id, r.Step)
 	type reply struct {
 		d      tickets.CommandDocument
 		answer Answer
@@ -190,16 +190,16 @@ func (c *customer) send(ctx context.Context, r Request, expected ...tickets.Clai
 	for _, got := range []*reply{&first, &second} {
 		switch {
 		case got.err != nil && !errors.Is(got.err, context.Canceled) && !errors.Is(got.err, context.DeadlineExceeded) && !errors.Is(got.err, errUnanswered):
-			c.log.wrong("%s: %v", c.name, got.err)
+			c.log.wrong("%s: %v", c.id, got.err)
 		case got.err != nil || got.answer.Status == 0:
 		case got.answer.OK():
-			c.log.acknowledge(c.name, &got.d, expected)
+			c.log.acknowledge(c.id, &got.d, expected)
 		case !mayRefuse(r.Step, got.answer):
-			c.log.wrong("%s: %s %s is answered with %s", c.name, r.Method, r.Path, got.answer.Text())
+			c.log.wrong("%s: %s %s is answered with %s", c.id, r.Method, r.Path, got.answer.Text())
 		}
 	}
 	if first.answer.OK() && second.answer.OK() && first.d.ID != second.d.ID {
-		c.log.wrong("%s sent one command twice, and had two answers: %s and %s", c.name, first.d.ID, second.d.ID)
+		c.log.wrong("%s sent one command twice, and had two answers: %s and %s", c.id, first.d.ID, second.d.ID)
 	}
 	if !first.answer.OK() && second.answer.OK() {
 		first = second // refused by what was the case at another moment, or lost on the way

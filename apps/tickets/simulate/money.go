@@ -96,6 +96,9 @@ func (b *books) moved(id string, event tickets.PaymentEvent) {
 	case tickets.PaymentCaptured:
 		fact(e.Order, tickets.Capture)
 	case tickets.PaymentCancelled:
+		if p.want[tickets.Refund] && !p.done[tickets.Capture] { // let go, instead of captured and refunded
+			p.want = map[tickets.Action]bool{tickets.Cancel: true}
+		}
 		fact(e.Order, tickets.Cancel)
 	case tickets.PaymentRefunded:
 		fact(e.Order, tickets.Refund)

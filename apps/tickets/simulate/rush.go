@@ -19,8 +19,9 @@ func rush(ctx context.Context, client *Client, o *Options, log *log) error {
 	customers := make([]*customer, o.Customers)
 	for i := range customers {
 		random := rand.New(rand.NewPCG(o.Seed, uint64(i)+2))
+		token := fmt.Sprintf("%s-%d", run, i+1)
 		customers[i] = &customer{
-			client: client, log: log, pool: o.Pool, name: fmt.Sprintf("%s-%d", run, i+1), random: random, habit: someHabit(random), settle: o.Settle,
+			client: client, log: log, pool: o.Pool, token: token, id: tickets.CustomerID(token), random: random, habit: someHabit(random), settle: o.Settle,
 		}
 	}
 	var done atomic.Int64

@@ -3,7 +3,7 @@
 // not so any more: that the sale is open, say, or a payment under way.
 
 import { connect } from "../live.js";
-import { show as showTime } from "../time.js";
+import { localize } from "../time.js";
 import { ahead, cartKey, clock, figure, poolKey, price } from "./words.js";
 
 let region = document.querySelector("[data-region]");
@@ -33,15 +33,6 @@ document.querySelector("main").append(aloud);
 
 function say(text) {
   if (text && aloud.textContent !== text) aloud.textContent = text;
-}
-
-// Dates as the visitor's clock has them
-
-const day = new Intl.DateTimeFormat(undefined, { weekday: "short", day: "numeric", month: "short", year: "numeric", hour: "numeric", minute: "2-digit" });
-
-function localizeAll(root) {
-  for (const time of root.querySelectorAll("time[data-date]")) time.textContent = day.format(new Date(time.dateTime));
-  for (const time of root.querySelectorAll("time:not([data-date])")) showTime(time, time.dateTime);
 }
 
 // Numbers
@@ -110,6 +101,20 @@ function heard(topic, document) {
     if (other) return;
     if (!cart) fill(part, document);
   }
+  if (!cart) moves(topic, document);
+}
+
+const moving = new Map(); // topic of a pool -> the timer of its next price
+const longestTimer = 24 * 3600 * 1000;
+
+/** Moves asks for a pool again once its price has moved with the time, of which nobody is told. */
+function moves(topic, pool) {
+  clearTimeout(moving.get(topic));
+  moving.delete(topic);
+  if (!pool.moves) return;
+  const left = Math.min(Math.max(Date.parse(pool.moves) - now(), 1000), longestTimer);
+  const ask = () => live.renew(followed.has(topic) ? topic : "pools");
+  moving.set(topic, setTimeout(ask, left + 1000 * Math.random()));
 }
 
 function followList(document) {
@@ -167,7 +172,7 @@ async function read() {
     for (const none of fresh.querySelectorAll("noscript")) none.remove(); // the parser takes what is in it for elements
     replace(document.importNode(fresh, true));
     setClock(received);
-    localizeAll(region);
+    localize(region);
     tick();
     follow();
     for (const [topic, document] of latest) heard(topic, document);
@@ -270,6 +275,6 @@ if (region) {
   address.searchParams.delete("after");
   history.replaceState(null, "", address);
 }
-localizeAll(document);
+localize(document);
 tick();
 follow();

@@ -91,11 +91,19 @@ function look() {
   );
 }
 
-const changed = (_, at) => {
+const live = connect();
+const longestTimer = 24 * 3600 * 1000;
+let moving = null; // the timer of the next price that comes with the time, of which nobody is told
+
+const changed = (pool, at) => {
   position = Math.max(position, at);
   look();
+  clearTimeout(moving);
+  if (!pool.moves) return;
+  const left = Math.min(Math.max(Date.parse(pool.moves) - Date.now(), 5000), longestTimer);
+  moving = setTimeout(() => live.renew(root.dataset.topic), left + 1000 * Math.random());
 };
-if (root.dataset.topic) connect().subscribe(root.dataset.topic, { document: changed, change: changed });
+if (root.dataset.topic) live.subscribe(root.dataset.topic, { document: changed, change: changed });
 if (root.dataset.every) {
   setInterval(() => {
     if (!document.hidden) look();

@@ -11,7 +11,12 @@ export function show(element, moment) {
   element.textContent = at.toDateString() === new Date().toDateString() ? clock.format(at) : `${day.format(at)}, ${clock.format(at)}`;
 }
 
-/** Localize rewrites all times below an element. */
+const plan = new Intl.DateTimeFormat(undefined, { weekday: "short", day: "numeric", month: "short", year: "numeric", hour: "numeric", minute: "2-digit" });
+
+/** Localize rewrites all times below an element. Those marked data-date are dates that people plan with: to the minute. */
 export function localize(root) {
-  for (const element of root.querySelectorAll("time[datetime]")) show(element, element.dateTime);
+  for (const element of root.querySelectorAll("time[datetime]")) {
+    if (element.dataset.date === undefined) show(element, element.dateTime);
+    else element.textContent = plan.format(new Date(element.dateTime));
+  }
 }
