@@ -15,7 +15,7 @@ TEST_TIMEOUT ?= 7m
 # that it cannot.
 race = $(if $(filter 1,$(shell go env CGO_ENABLED)),-race)
 
-.PHONY: help test check vet staticcheck gofmt tidy generate generated histories chaos rushes bench fuzz install
+.PHONY: help test check vet staticcheck gofmt tidy generate generated histories chaos rushes stories bench fuzz install
 
 help: ## show this list
 	@awk -F ':.*## ' '/^[a-z]+:.*## / { printf "make %-12s %s\n", $$1, $$2 }' Makefile
@@ -72,6 +72,9 @@ chaos: ## kill, pause and cut off real processes under load for CHAOS (30m), the
 
 rushes: ## send 200 rushes for tickets (RUSHES=200) to processes that are killed, then audit
 	go test ./apps/internal/chaos -run 'TestRushes' -rushes=$(or $(RUSHES),200) -v -timeout 24h
+
+stories: ## play 2,000 histories of charging stations (STORIES=2000) with a server that is killed, then audit
+	go test ./apps/internal/chaos -run 'TestStations' -stories=$(or $(STORIES),2000) -v -timeout 24h
 
 bench: ## run the benchmarks of the packages, then aether bench (BENCH=append: one)
 	go test -run='^$$' -bench=. -benchmem work

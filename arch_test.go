@@ -94,6 +94,7 @@ var archRules = []archRule{
 	{"apps/tickets/pool", ". schema", pureStd, pureWhy},
 	{"apps/charging/station", ". schema", pureStd, pureWhy},
 	{"apps/charging/session", ". schema", pureStd, pureWhy},
+	{"apps/charging/registry", ". schema apps/charging/session", pureStd, pureWhy},
 	{"apps/...", "...", "",
 		"programs may use everything; nothing uses them"},
 }

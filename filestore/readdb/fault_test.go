@@ -6,11 +6,11 @@ import (
 	"log/slog"
 	"os"
 	"path/filepath"
+	"runtime"
 	"strings"
 	"sync"
 	"sync/atomic"
 	"testing"
-	"time"
 
 	"github.com/aether-es/aether/readdb"
 	"github.com/cockroachdb/pebble/v2/vfs"
@@ -174,7 +174,7 @@ func settle(kv *KV) {
 		if m := kv.db.Metrics(); m.Flush.NumInProgress+m.Compact.NumInProgress == 0 && m.MemTable.Count <= 1 {
 			return
 		}
-		time.Sleep(time.Millisecond)
+		runtime.Gosched()
 	}
 }
 

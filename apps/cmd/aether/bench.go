@@ -27,7 +27,7 @@ func newBenchCommand(p *program) *cobra.Command {
 	var folder string
 	length := duration(3 * time.Second)
 	events := number(5_000_000)
-	subscribers := number(10_000)
+	subscribers, stations := number(10_000), number(10_000)
 	cmd := storeless(&cobra.Command{
 		Use:   "bench [NAME]...",
 		Short: "Measure the engine on this machine, against what it stands on",
@@ -40,8 +40,8 @@ and removes, and in place of the bare file rows that pgx inserts in pipelines, o
 that the client of NATS publishes: append, load, scan and host.
 
 Ratio: the engine's rate over that of the bare file with as many writers; in "large",
-the time of a call in the large store over that in the small one. The writers of "live"
-and "sale" are clients, in a process of their own on the same cores. Machines are noisy:
+the time of a call in the large store over that in the small one. The writers of
+"live", "sale" and "stations" are clients, in a process of their own on the same cores. Machines are noisy:
 run it three times and take the medians.`,
 		Example: `  aether bench                     all of it, a few minutes
   aether bench append --dir /mnt   appends, on the disk under /mnt
@@ -74,6 +74,7 @@ run it three times and take the medians.`,
 				Duration:    time.Duration(length),
 				Scale:       int(events),
 				Subscribers: int(subscribers),
+				Stations:    int(stations),
 				Progress:    func(step string) { fmt.Fprintf(cmd.ErrOrStderr(), "… %s\n", step) },
 			}
 			report, err := runBenchmarks(cmd.Context(), args, options)
@@ -93,6 +94,7 @@ run it three times and take the medians.`,
 	cmd.Flags().Var(&length, "time", "how long each part is measured")
 	cmd.Flags().Var(&events, "events", "events of the large store of \"large\"; 0: leave it out")
 	cmd.Flags().Var(&subscribers, "subscribers", "connections that get the changes of \"live\"; 0: leave it out")
+	cmd.Flags().Var(&stations, "stations", "charging stations of \"stations\"; 0: leave it out")
 	return cmd
 }
 

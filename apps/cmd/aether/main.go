@@ -29,6 +29,9 @@ func run(ctx context.Context, args []string, stdin io.Reader, stdout, stderr io.
 	if len(args) > 0 && args[0] == bench.SaleClientsFlag {
 		return p.reportError(bench.RunSaleClients(ctx, args[1:], stdout)) // another one
 	}
+	if len(args) > 0 && args[0] == bench.StationsFlag {
+		return p.reportError(bench.RunStations(ctx, args[1:], stdin, stdout)) // and another
+	}
 	root := newRootCommand(p)
 	root.SetArgs(args)
 	root.SetIn(stdin)

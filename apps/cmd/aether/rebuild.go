@@ -11,7 +11,6 @@ import (
 
 	"github.com/aether-es/aether"
 	"github.com/aether-es/aether/apps/internal/node"
-	ticketsystem "github.com/aether-es/aether/apps/tickets"
 	"github.com/aether-es/aether/filestore"
 	"github.com/spf13/cobra"
 )
@@ -51,16 +50,16 @@ func (p *program) rebuild(cmd *cobra.Command) error {
 		if err != nil {
 			return err
 		}
-		systems, err := openSystems(node.Parts{Store: store, Namespace: p.namespace, Roles: node.Roles{node.Query}, DB: db, Logger: logger}, ticketsystem.Config{})
+		systems, err := openSystems(node.Parts{Store: store, Namespace: p.namespace, Roles: node.Roles{node.Query}, DB: db, Logger: logger}, systemConfigs{})
 		if err != nil {
 			return err
 		}
-		defer func() { err = errors.Join(err, closeSystems(systems)) }()
+		defer func() { err = errors.Join(err, systems.close()) }()
 		latest, err := store.GetLatestPosition(ctx)
 		if err != nil {
 			return err
 		}
-		for _, s := range systems {
+		for _, s := range systems.all() {
 			if err := p.rebuildOne(ctx, s, latest); err != nil {
 				return err
 			}

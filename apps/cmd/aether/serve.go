@@ -11,6 +11,7 @@ import (
 	"path/filepath"
 	"time"
 
+	chargingsystem "github.com/aether-es/aether/apps/charging"
 	"github.com/aether-es/aether/apps/internal/node"
 	"github.com/aether-es/aether/apps/internal/server"
 	roversystem "github.com/aether-es/aether/apps/rover"
@@ -31,6 +32,7 @@ type serveFlags struct {
 	name      string
 	join      string
 	payments  paymentFlags
+	stations  stationFlags
 }
 
 // readDBFolder is the folder of the read DB within that of the store.
@@ -41,8 +43,8 @@ func newServeCommand(p *program) *cobra.Command {
 	cmd := &cobra.Command{
 		Use:   "serve",
 		Short: "Run the systems, with their API, pages and live updates",
-		Long: `Serve runs everything in one process on the store: the systems rover and tickets with their
-API, pages and live updates. Open http://127.0.0.1:8080 in a browser; the API is described at
+		Long: `Serve runs everything in one process on the store: the systems rover, tickets and
+charging with their API, pages and live updates. Open http://127.0.0.1:8080 in a browser; the API is described at
 /api and /openapi.json. The read DB is in the folder "readdb" of --data: it is made
 again from the events when it is missing.
 
@@ -56,9 +58,10 @@ For operators there are /healthz, /readyz, /metrics (Prometheus), /api/projectio
 /api/relays.
 
 Without a token it listens on this machine alone, and answers as localhost only. With
---token-file every request needs the token in the file: as "Authorization: Bearer …", or,
-for pages, once as ?token=… in the address. Over a network give it a certificate too, or
-put it behind a proxy that has one.
+--token-file requests need the token in the file: as "Authorization: Bearer …", or, for
+pages, once as ?token=… in the address. Without it there is only what customers buy
+tickets with: /tickets, and their part of the API. Over a network give it a certificate
+too, or put it behind a proxy that has one.
 
 SIGTERM or Ctrl-C has /readyz say no, takes requests for the time of --grace still, lets
 those under way end, saves, and stops. A second one ends it at once.`,
@@ -69,16 +72,17 @@ those under way end, saves, and stops. A second one ends it at once.`,
 		RunE: func(cmd *cobra.Command, _ []string) error { return p.serve(cmd.Context(), cmd, &flags) },
 	}
 	cmd.Flags().StringVar(&flags.listen, "listen", "127.0.0.1:8080", "`address` to listen on; port 0 takes a free one")
-	cmd.Flags().StringVar(&flags.tokenFile, "token-file", "", "`file` with the token that requests need")
+	cmd.Flags().StringVar(&flags.tokenFile, "token-file", "", "`file` with the token that operators and promoters need; customers do not")
 	cmd.Flags().StringVar(&flags.cert, "tls-cert", "", "`file` with the certificate, in PEM")
 	cmd.Flags().StringVar(&flags.key, "tls-key", "", "`file` with its key, in PEM")
 	cmd.Flags().DurationVar(&flags.grace, "grace", 500*time.Millisecond, "how much `time` /readyz says no before it stops")
-	cmd.Flags().BoolVar(&flags.demo, "demo", false, "fill it with rovers that move, and tickets that are bought")
+	cmd.Flags().BoolVar(&flags.demo, "demo", false, "fill it: rovers that move, tickets that are bought, stations that charge")
 	cmd.Flags().BoolVar(&flags.verbose, "verbose", false, "log every request")
 	cmd.Flags().StringVar(&flags.roles, "roles", node.AllRoles().String(), "what this node does, with --store")
 	cmd.Flags().StringVar(&flags.name, "name", "", "`name` of this node for others to read; else that of the machine")
 	cmd.Flags().StringVar(&flags.join, "join", "", "`URL` of another node, whose read DB this one begins with if it has none")
 	flags.payments.add(cmd)
+	flags.stations.add(cmd)
 	p.addNamespace(cmd)
 	p.addWait(cmd)
 	return cmd
@@ -108,8 +112,11 @@ func (p *program) serve(ctx context.Context, cmd *cobra.Command, flags *serveFla
 	if err != nil {
 		return &usageError{cmd, fmt.Errorf("--roles: %w", err)}
 	}
-	tickets, err := flags.payments.config(cmd)
-	if err != nil {
+	var config systemConfigs
+	if config.tickets, err = flags.payments.config(cmd); err != nil {
+		return err
+	}
+	if config.charging, err = flags.stations.config(cmd); err != nil {
 		return err
 	}
 	listener, err := listen(cmd, flags.listen)
@@ -117,6 +124,13 @@ func (p *program) serve(ctx context.Context, cmd *cobra.Command, flags *serveFla
 		return err
 	}
 	defer listener.Close()
+	stations, err := flags.stations.open(cmd)
+	if err != nil {
+		return err
+	}
+	if stations != nil {
+		defer stations.listener.Close()
+	}
 	p.logger = p.serveLogger(flags.verbose)
 	name := flags.name
 	if name == "" {
@@ -127,13 +141,13 @@ func (p *program) serve(ctx context.Context, cmd *cobra.Command, flags *serveFla
 		if err != nil {
 			return err
 		}
-		tickets.SoleWriter = !n.Shared()
-		return p.serveNode(ctx, flags, listener, n, parts, tickets, token, certificates)
+		config.tickets.SoleWriter, config.charging.SoleWriter = !n.Shared(), !n.Shared()
+		return p.serveNode(ctx, flags, listener, stations, n, parts, config, token, certificates)
 	})
 }
 
 // serveNode runs the server on a store.
-func (p *program) serveNode(ctx context.Context, flags *serveFlags, listener net.Listener, n *node.Node, parts node.Parts, tickets ticketsystem.Config, token string, certificates *tls.Config) (err error) {
+func (p *program) serveNode(ctx context.Context, flags *serveFlags, listener net.Listener, stations *door, n *node.Node, parts node.Parts, systemConfig systemConfigs, token string, certificates *tls.Config) (err error) {
 	check := func() error { return nil }
 	if parts.Roles.Has(node.Query) {
 		folder := filepath.Join(p.dir, readDBFolder)
@@ -150,15 +164,15 @@ func (p *program) serveNode(ctx context.Context, flags *serveFlags, listener net
 		scheme = "https"
 	}
 	address := scheme + "://" + listener.Addr().String()
-	if flags.demo && tickets.Provider == nil {
+	if tickets := &systemConfig.tickets; flags.demo && tickets.Provider == nil {
 		sole, stop := tickets.SoleWriter, func() error { return nil }
-		if tickets, stop, err = p.demoPayments(ctx, address); err != nil {
+		if *tickets, stop, err = p.demoPayments(ctx, address); err != nil {
 			return err
 		}
 		tickets.SoleWriter = sole
 		defer func() { err = errors.Join(err, stop()) }()
 	}
-	systems, err := openSystems(parts, tickets)
+	systems, err := openSystems(parts, systemConfig)
 	if err != nil {
 		return err
 	}
@@ -166,22 +180,31 @@ func (p *program) serveNode(ctx context.Context, flags *serveFlags, listener net
 		Store: parts.Store, Namespace: p.namespace, Version: thisBuild().Version, Logger: p.logger, Roles: parts.Roles, Token: token, Grace: flags.grace,
 	}
 	if flags.demo {
-		for name, demo := range map[string]func(ctx context.Context) error{
+		demos := map[string]func(ctx context.Context) error{
 			roversystem.Name:  roversystem.NewDemo(parts.Commands, p.namespace).Run,
 			ticketsystem.Name: ticketsystem.NewDemo(parts.Commands, p.namespace).Run,
-		} {
+		}
+		if certificates == nil { // with one that the stations of the demo do not know they cannot come
+			demos[chargingsystem.Name] = func(ctx context.Context) error { return p.demoStations(ctx, parts.Commands, address, token) }
+		}
+		for name, demo := range demos {
 			config.Background = append(config.Background, func(ctx context.Context) error {
 				return lease.Keep(ctx, parts.Leases, p.namespace+"/demo/"+name, &lease.KeepOptions{Logger: p.logger}, demo)
 			})
 		}
 	}
-	served := make([]server.System, 0, len(systems))
-	for _, system := range systems {
+	if stations != nil {
+		config.Background = append(config.Background, func(ctx context.Context) error {
+			return stations.serve(ctx, systems.charging.ServeStation, p.logger)
+		})
+	}
+	served := make([]server.System, 0, len(systems.all()))
+	for _, system := range systems.all() {
 		served = append(served, system)
 	}
 	s, err := server.New(config, served...)
 	if err != nil {
-		return errors.Join(err, closeSystems(systems))
+		return errors.Join(err, systems.close())
 	}
 	s.WatchReadDB(check)
 	if parts.DB != nil {

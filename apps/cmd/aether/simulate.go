@@ -19,19 +19,20 @@ import (
 func newSimulateCommand(p *program) *cobra.Command {
 	cmd := storeless(&cobra.Command{
 		Use:   "simulate",
-		Short: "Send a rush to a server that runs, and audit what became of it",
-		Long: `Simulate does to a server what many people would do at the same time, over HTTP from this
-process, and then audits what has become of it. Start one first: aether serve.`,
-		Example: `  aether simulate tickets --customers 5000`,
+		Short: "Send a rush or stations to a server that runs, and audit what became of it",
+		Long: `Simulate does to a server what many people or stations would do at the same time, over the
+network from this process, and then audits what has become of it. Start one first: aether serve.`,
+		Example: `  aether simulate tickets --customers 5000
+  aether simulate stations --count 12`,
 		Args: func(cmd *cobra.Command, args []string) error {
 			if len(args) == 0 {
 				return nil
 			}
-			return &usageError{cmd, fmt.Errorf("there is nothing called %q to simulate; there is tickets", args[0])}
+			return &usageError{cmd, fmt.Errorf("there is nothing called %q to simulate; there are tickets and stations", args[0])}
 		},
 		RunE: func(cmd *cobra.Command, _ []string) error { return &usageError{cmd, errors.New("simulate what?")} },
 	})
-	cmd.AddCommand(newSimulateTicketsCommand(p))
+	cmd.AddCommand(newSimulateTicketsCommand(p), newSimulateStationsCommand(p))
 	return cmd
 }
 

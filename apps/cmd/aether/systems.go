@@ -6,6 +6,7 @@ import (
 	"fmt"
 
 	"github.com/aether-es/aether"
+	chargingsystem "github.com/aether-es/aether/apps/charging"
 	"github.com/aether-es/aether/apps/internal/jsonl"
 	"github.com/aether-es/aether/apps/internal/node"
 	"github.com/aether-es/aether/apps/internal/server"
@@ -24,23 +25,40 @@ type system interface {
 	Status() projection.Status
 }
 
-// openSystems returns all systems on the parts of a node. Whoever runs them closes them.
-func openSystems(parts node.Parts, tickets ticketsystem.Config) ([]system, error) {
-	rover, err := roversystem.New(parts)
-	if err != nil {
-		return nil, err
-	}
-	sale, err := ticketsystem.New(parts, tickets)
-	if err != nil {
-		return nil, errors.Join(err, rover.Close())
-	}
-	return []system{rover, sale}, nil
+// systems are those of this program, on one node.
+type systems struct {
+	rover    *roversystem.Rover
+	tickets  *ticketsystem.Tickets
+	charging *chargingsystem.Charging
 }
 
-func closeSystems(all []system) error {
+// systemConfigs are what they are told.
+type systemConfigs struct {
+	tickets  ticketsystem.Config
+	charging chargingsystem.Config
+}
+
+// openSystems returns all systems on the parts of a node. Whoever runs them closes them.
+func openSystems(parts node.Parts, config systemConfigs) (s systems, err error) {
+	if s.rover, err = roversystem.New(parts); err != nil {
+		return s, err
+	}
+	if s.tickets, err = ticketsystem.New(parts, config.tickets); err != nil {
+		return s, errors.Join(err, s.rover.Close())
+	}
+	if s.charging, err = chargingsystem.New(parts, config.charging); err != nil {
+		return s, errors.Join(err, s.rover.Close(), s.tickets.Close())
+	}
+	return s, nil
+}
+
+// all returns them in the order in which people see them.
+func (s *systems) all() []system { return []system{s.rover, s.tickets, s.charging} }
+
+func (s *systems) close() error {
 	var err error
-	for _, s := range all {
-		err = errors.Join(err, s.Close())
+	for _, system := range s.all() {
+		err = errors.Join(err, system.Close())
 	}
 	return err
 }
@@ -50,6 +68,9 @@ func owners() map[string]string {
 	all := map[string]string{grid.Kind: roversystem.Name}
 	for _, kind := range ticketsystem.Kinds() {
 		all[kind] = ticketsystem.Name
+	}
+	for _, kind := range chargingsystem.Kinds() {
+		all[kind] = chargingsystem.Name
 	}
 	return all
 }

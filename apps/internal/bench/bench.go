@@ -51,6 +51,9 @@ type Options struct {
 
 	// Subscribers is how many connections get live changes; 0 leaves them out.
 	Subscribers int
+
+	// Stations is how many charging stations connect; 0 leaves them out.
+	Stations int
 }
 
 // Benchmark is a named part of a run.
@@ -72,6 +75,7 @@ func Benchmarks() []Benchmark {
 		{Name: "live", About: "a change to 10,000 subscribers over WebSockets, from publication to receipt", Embedded: true, Run: runLive},
 		{Name: "rover", About: "command to document, queries over HTTP, and making the read DB again", Embedded: true, Run: runRover},
 		{Name: "sale", About: "a rush upon one pool of tickets: through the host, over HTTP, sold out; a pool of a million", Embedded: true, Run: runSale},
+		{Name: "stations", About: "10,000 charging stations: held, cut off at once, and sending 1,000 messages a second", Embedded: true, Run: runStations},
 		{Name: "large", About: "append and load in a small store and in one of many events; memory and time to open", Embedded: true, Run: runLarge},
 	}
 }

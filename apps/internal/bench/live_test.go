@@ -10,10 +10,17 @@ import (
 	"time"
 )
 
-// TestMain lets the test binary be the process of the subscribers.
+// TestMain lets the test binary be the process of the subscribers, or that of the stations.
 func TestMain(m *testing.M) {
 	if len(os.Args) > 1 && os.Args[1] == LiveClientsFlag {
 		if err := RunLiveClients(context.Background(), os.Args[2:], os.Stdout); err != nil {
+			fmt.Fprintln(os.Stderr, err)
+			os.Exit(1)
+		}
+		os.Exit(0)
+	}
+	if len(os.Args) > 1 && os.Args[1] == StationsFlag {
+		if err := RunStations(context.Background(), os.Args[2:], os.Stdin, os.Stdout); err != nil {
 			fmt.Fprintln(os.Stderr, err)
 			os.Exit(1)
 		}
