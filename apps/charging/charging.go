@@ -166,6 +166,9 @@ func (c *Charging) Register(to *server.Server) {
 		to.Mux.HandleFunc("GET "+Path+"{identity}", c.ServeStation)
 		to.Open(server.Public{Routes: []string{"GET " + Path + "{identity}"}})
 	}
+	if roles.Has(stationsRole) && roles.Has(node.Web) {
+		c.wireRoute(to.API)
+	}
 	if roles.Has(node.Web) {
 		c.stationRoutes(to.API)
 		c.commandRoutes(to.API)

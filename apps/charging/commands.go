@@ -221,11 +221,8 @@ func (c *Charging) register(ctx context.Context, id string, data Registration, o
 			return Answer{}, err
 		}
 	}
-	a, err := answered[station.Event](stationActor(id), actor.Result[station.Event]{}, nil)
 	result, err := c.stations.Do(ctx, stationActor(id), register, o)
-	if err == nil {
-		a, err = answered(stationActor(id), result, nil)
-	}
+	a, err := answered(stationActor(id), result, err)
 	if err == nil {
 		_, err = c.inbox.Do(ctx, registry.InboxID, registry.Forget{Identity: id, Reason: registry.Known, At: register.At}, nil)
 	}
@@ -278,17 +275,28 @@ func (c *Charging) changeKey(ctx context.Context, id string, data Credentials, o
 	if err != nil {
 		return nil, err
 	}
+	ask := Ask{Order: station.Order{Action: station.ChangeConfiguration, Key: authorizationKey}}
 	command := newCommandID(id, o.CommandID)
-	c.secrets.put(command, secret{value: fmt.Sprintf("%x", binary), hash: keys[0]})
-	asked, err := c.ask(ctx, id, Ask{Order: station.Order{Action: station.ChangeConfiguration, Key: "AuthorizationKey"}}, o)
-	if err == nil && !asked.Repeated {
-		_, err = c.records.Do(ctx, recordActor(id), registry.NewKey{Key: keys[0], At: at}, nil)
+	if known, err := c.askedBefore(ctx, id, command); err != nil || known != nil {
+		return c.askedAgain(ctx, id, command, ask, known, o, err)
 	}
-	if err != nil {
+	// It is good before the station can have it.
+	if _, err := c.records.Do(ctx, recordActor(id), registry.NewKey{Key: keys[0], At: at}, nil); err != nil {
+		return nil, err
+	}
+	c.secrets.put(command, secret{value: fmt.Sprintf("%x", binary), hash: keys[0]})
+	asked, err := c.ask(ctx, id, ask, o)
+	if _, ok := refused(err); ok {
 		c.secrets.drop(command)
+		if _, dropped := c.records.Do(ctx, recordActor(id), registry.DropKey{Key: keys[0], At: at}, nil); dropped != nil {
+			return nil, dropped
+		}
 	}
 	return asked, err
 }
+
+// authorizationKey is the configuration key whose value is a secret.
+const authorizationKey = "AuthorizationKey"
 
 func orElse(err, other error) error {
 	if err != nil {

@@ -140,6 +140,15 @@ func (c *Charging) stationRoutes(to huma.API) {
 		})
 }
 
+// wireRoute adds what goes over the wires.
+func (c *Charging) wireRoute(to huma.API) {
+	huma.Register(to, operation("get-wire", http.MethodGet, "/stations/{station}/wire", "What went over the wire of a station lately",
+		"The last 200 messages since this node has the stations, without credentials; live in the topic charging-wire/{station}.", http.StatusOK),
+		func(_ context.Context, in *StationInput) (*struct{ Body WireLog }, error) {
+			return &struct{ Body WireLog }{c.Wire(in.Station)}, nil
+		})
+}
+
 // registryRoutes adds id tags and tariffs.
 func (c *Charging) registryRoutes(to huma.API) {
 	huma.Register(to, operation("set-id-tag", http.MethodPost, "/id-tags", "Set an id tag", "One that is there gets all of this anew.", http.StatusCreated),

@@ -93,7 +93,6 @@ type (
 	configurationBody struct {
 		Keys []string `json:"keys,omitempty" maxItems:"100" doc:"Nothing: all of them."`
 	}
-	emptyBody   struct{}
 	triggerBody struct {
 		Message   string `json:"message" minLength:"1" maxLength:"50" example:"StatusNotification" doc:"Which one: BootNotification, DiagnosticsStatusNotification, FirmwareStatusNotification, Heartbeat, MeterValues, StatusNotification; with extended also LogStatusNotification and SignChargePointCertificate."`
 		Connector int    `json:"connector,omitempty" minimum:"0"`
@@ -205,11 +204,10 @@ func object(name string, value any) json.RawMessage {
 	return data
 }
 
-// simple is an action that needs nothing; asIs one whose message is the body, with the
-// fields of OCPP.
+// The bodies of what needs no more to be said.
 type (
-	clearCacheBody  struct{ emptyBody }
-	listVersionBody struct{ emptyBody }
+	clearCacheBody  struct{}
+	listVersionBody struct{}
 )
 
 func (clearCacheBody) order() Ask { return Ask{Order: station.Order{Action: station.ClearCache}} }

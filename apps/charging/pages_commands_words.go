@@ -130,8 +130,9 @@ func stepTitle(s station.State) string {
 	return string(s)
 }
 
-func (c *CommandDocument) stepAbout(s StepDocument, last bool) string {
-	settled := last && c.Settled
+func (c *CommandDocument) stepAbout(s StepDocument) string {
+	by, settled := strings.CutPrefix(s.Detail, "settled")
+	by = strings.TrimPrefix(by, " by ")
 	switch s.State {
 	case station.IsRequested:
 		return "It is saved. The station is asked one thing at a time."
@@ -141,7 +142,7 @@ func (c *CommandDocument) stepAbout(s StepDocument, last bool) string {
 		return c.accepted()
 	case station.IsEffective:
 		if settled {
-			return "An operator says that it happened."
+			return withDetail("An operator says that it happened", by)
 		}
 		return c.proven()
 	case station.IsRejected:
@@ -158,7 +159,7 @@ func (c *CommandDocument) stepAbout(s StepDocument, last bool) string {
 		return "The station has not answered in time. Nobody knows whether it does it, so it is not sent again."
 	case station.IsFailed:
 		if settled {
-			return "An operator says that it did not happen."
+			return withDetail("An operator says that it did not happen", by)
 		}
 		return withDetail("It did not happen", s.Detail)
 	case station.IsExpired:

@@ -201,7 +201,7 @@ func TestDoubtIsSettledOnThePages(t *testing.T) {
 	close(silent) // its answer is late, and it has another question to answer
 	d.until("the station was asked for its status", func() bool { return len(b.got("TriggerMessage")) == 1 })
 	d.reaches(id, station.IsRejected)
-	d.expect(200, []string{"The station says no: InternalError"}, command)
+	d.expect(200, []string{"An operator says that it happened.", "The station says no: InternalError"}, command)
 	if n := len(b.got("UnlockConnector")); n != 1 {
 		t.Errorf("it was asked %d times to unlock", n)
 	}

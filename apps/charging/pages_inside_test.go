@@ -126,13 +126,17 @@ func TestEveryEventAndStateHasWords(t *testing.T) {
 		station.IsEffective, station.IsFailed, station.IsExpired,
 	} {
 		c := CommandDocument{Order: station.Order{Action: station.Reset}, State: state}
-		about := c.stepAbout(StepDocument{State: state}, true)
+		about := c.stepAbout(StepDocument{State: state})
 		if _, text := stateBadge(state); text == string(state) || stepTitle(state) == string(state) || about == "" || !strings.HasSuffix(about, ".") {
 			t.Errorf("the state %s has no words", state)
 		}
 		if open := isOpen(state); open != (c.next() != "") {
 			t.Errorf("what is next of %s: %q", state, c.next())
 		}
+	}
+	by := (&CommandDocument{}).stepAbout(StepDocument{State: station.IsFailed, Detail: "settled by Ann"})
+	if want := "An operator says that it did not happen (Ann)."; by != want {
+		t.Errorf("%q, want %q", by, want)
 	}
 	for _, proof := range []string{
 		"answer", "transaction-started", "transaction-stopped", "booted", "status-reserved", "status-availability", "status-reported", "firmware-status", "upload-status",

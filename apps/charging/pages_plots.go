@@ -54,13 +54,6 @@ type plotBand struct {
 	text     string
 }
 
-func (e plotEnd) words() string {
-	if e.at.IsZero() {
-		return e.text
-	}
-	return utc(e.at)
-}
-
 // grid is the path of the lines at the numbers of the scale, and down at those across.
 func (c *plot) grid() string {
 	var p strings.Builder

@@ -62,25 +62,3 @@ func TestLimits(t *testing.T) {
 		t.Errorf("the path is %s, want %s", got, want)
 	}
 }
-
-func TestMoney(t *testing.T) {
-	for _, test := range []struct {
-		amount         int64
-		currency, want string
-	}{
-		{1250, "EUR", "€12.50"}, {-500, "CHF", "−CHF\u00a05.00"}, {123_456_789, "USD", "$1\u202f234\u202f567.89"}, {1500, "JPY", "¥1\u202f500"},
-		{5, "KWD", "KWD\u00a00.005"}, {0, "EUR", "€0.00"},
-	} {
-		if got := money(test.amount, test.currency); got != test.want {
-			t.Errorf("%d %s: %q, want %q", test.amount, test.currency, got, test.want)
-		}
-		if back, err := parseDecimal(decimal(test.amount, test.currency), test.currency); err != nil || back != test.amount {
-			t.Errorf("%s is read as %d: %v", decimal(test.amount, test.currency), back, err)
-		}
-	}
-	for _, wrong := range []string{"", ".", "x", "1.234", "1.-5", "1e3", "9999999999999"} {
-		if n, err := parseDecimal(wrong, "EUR"); err == nil {
-			t.Errorf("%q is read as %d", wrong, n)
-		}
-	}
-}

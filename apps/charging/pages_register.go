@@ -109,7 +109,7 @@ func inKilowatts(w int) string {
 func admissionOptions() []web.Option {
 	return []web.Option{
 		{Value: string(station.Accepted), Label: "Accept"},
-		{Value: string(station.Pending), Label: "Keep waiting"},
+		{Value: string(station.Pending), Label: "Pending"},
 		{Value: string(station.Rejected), Label: "Reject"},
 	}
 }

@@ -133,7 +133,7 @@ func registerContent(d registerPage) templ.Component {
 		if templ_7745c5c3_Err != nil {
 			return templ_7745c5c3_Err
 		}
-		templ_7745c5c3_Err = templruntime.WriteString(templ_7745c5c3_Buffer, 6, "<p class=\"hint form-hint\">One that is kept waiting may be configured, and starts no session. One that is rejected asks again later.</p><button class=\"main\">Register it</button></form>")
+		templ_7745c5c3_Err = templruntime.WriteString(templ_7745c5c3_Buffer, 6, "<p class=\"hint form-hint\">One that is pending may be configured, and starts no session. One that is rejected asks again later.</p><button class=\"main\">Register it</button></form>")
 		if templ_7745c5c3_Err != nil {
 			return templ_7745c5c3_Err
 		}

@@ -11,6 +11,7 @@ import (
 	"strings"
 	"time"
 
+	"github.com/aether-es/aether/apps/internal/money"
 	"github.com/aether-es/aether/apps/internal/web"
 )
 
@@ -206,7 +207,7 @@ func revenueWords(revenue map[string]int) string {
 	}
 	var words []string
 	for _, currency := range slices.Sorted(maps.Keys(revenue)) {
-		words = append(words, money(int64(revenue[currency]), currency))
+		words = append(words, money.Format(int64(revenue[currency]), currency))
 	}
 	return strings.Join(words, " + ")
 }

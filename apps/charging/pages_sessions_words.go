@@ -11,6 +11,7 @@ import (
 	"github.com/aether-es/aether/apps/charging/registry"
 	"github.com/aether-es/aether/apps/charging/session"
 	"github.com/aether-es/aether/apps/charging/station"
+	"github.com/aether-es/aether/apps/internal/money"
 )
 
 // What operators read about sessions.
@@ -144,10 +145,10 @@ func energyOf(wh float64) string { return energy(int(math.Round(wh))) }
 func rateWords(r session.Rate, currency string) string {
 	var parts []string
 	if r.PerKWh > 0 || r.PerMinute == 0 {
-		parts = append(parts, money(r.PerKWh, currency)+" a kWh")
+		parts = append(parts, money.Format(r.PerKWh, currency)+" a kWh")
 	}
 	if r.PerMinute > 0 {
-		parts = append(parts, money(r.PerMinute, currency)+" a minute")
+		parts = append(parts, money.Format(r.PerMinute, currency)+" a minute")
 	}
 	return strings.Join(parts, " + ")
 }
@@ -166,7 +167,7 @@ func (d *TransactionDocument) costWords() string {
 	if d.Cost == nil {
 		return "not priced"
 	}
-	return money(d.Cost.Total, d.Currency)
+	return money.Format(d.Cost.Total, d.Currency)
 }
 
 // lineWords are how much of it a line of a bill is about.

@@ -317,7 +317,7 @@ func bootNotice(d *StationDocument) templ.Component {
 				}
 				return nil
 			})
-			templ_7745c5c3_Err = web.Notice("info", "Its boot was answered: keep waiting").Render(templ.WithChildren(ctx, templ_7745c5c3_Var13), templ_7745c5c3_Buffer)
+			templ_7745c5c3_Err = web.Notice("info", "Its boot is pending").Render(templ.WithChildren(ctx, templ_7745c5c3_Var13), templ_7745c5c3_Buffer)
 			if templ_7745c5c3_Err != nil {
 				return templ_7745c5c3_Err
 			}

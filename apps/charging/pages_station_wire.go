@@ -13,6 +13,7 @@ import (
 type wirePage struct {
 	stationHead
 	exchanges []exchange // the newest first
+	elsewhere bool       // the stations are connected to another node
 	problems  int
 }
 
@@ -32,7 +33,7 @@ func (p *pages) wire(w http.ResponseWriter, r *http.Request) {
 		return
 	}
 	log, _ := p.charging.wires.log(head.ID)
-	d := wirePage{stationHead: head, exchanges: exchanges(log.Messages)}
+	d := wirePage{stationHead: head, exchanges: exchanges(log.Messages), elsewhere: p.charging.connections() == nil}
 	for i := range log.Messages {
 		if log.Messages[i].Problem != "" {
 			d.problems++

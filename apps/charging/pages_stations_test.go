@@ -223,5 +223,5 @@ func TestMassDisconnectionIsOnTheFleetPage(t *testing.T) {
 		d.must(http.MethodGet, "/fleet", nil, &fleet)
 		return fleet.Online == 1
 	})
-	d.expect(200, []string{"1 of them are back, 2 are not."}, "/charging")
+	d.expect(200, []string{"Back: 1. Still away: 2."}, "/charging")
 }

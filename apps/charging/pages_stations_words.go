@@ -165,5 +165,5 @@ func (n *NoticeDocument) back() string {
 	case n.Back == 0:
 		return "None of them is back."
 	}
-	return fmt.Sprintf("%s of them are back, %s are not.", figure(n.Back), figure(n.Count-n.Back))
+	return fmt.Sprintf("Back: %s. Still away: %s.", figure(n.Back), figure(n.Count-n.Back))
 }

@@ -10,6 +10,7 @@ import (
 
 	"github.com/aether-es/aether/apps/charging/registry"
 	"github.com/aether-es/aether/apps/charging/session"
+	"github.com/aether-es/aether/apps/internal/money"
 	"github.com/aether-es/aether/apps/internal/web"
 )
 
@@ -107,7 +108,7 @@ func (p *pages) editTariff(w http.ResponseWriter, r *http.Request) {
 		p.problem(w, r, err)
 		return
 	}
-	amount := func(n int64) string { return decimal(n, d.Currency) }
+	amount := func(n int64) string { return money.Decimal(n, d.Currency) }
 	f.Values["known"], f.Values["id"], f.Values["currency"], f.Values["zone"] = d.ID, d.ID, d.Currency, d.Zone
 	f.Values["start"], f.Values["kwh"], f.Values["minute"] = amount(d.Start), amount(d.PerKWh), amount(d.PerMinute)
 	for i, b := range d.Bands {
@@ -225,12 +226,12 @@ func (t *tariffPage) amount(name, currency string) int64 {
 	if t.Values[name] == "" {
 		return 0
 	}
-	n, err := parseDecimal(t.Values[name], currency)
+	n, err := money.Parse(t.Values[name], currency)
 	switch {
 	case err != nil:
-		t.Wrong[name] = fmt.Sprintf("This is not an amount; one is like %s.", decimal(45, currency))
+		t.Wrong[name] = fmt.Sprintf("This is not an amount; one is like %s.", money.Decimal(45, currency))
 	case n < 0 || n > session.MaxAmount:
-		t.Wrong[name] = fmt.Sprintf("This is 0 to %s.", decimal(session.MaxAmount, currency))
+		t.Wrong[name] = fmt.Sprintf("This is 0 to %s.", money.Decimal(session.MaxAmount, currency))
 	}
 	return n
 }

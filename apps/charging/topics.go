@@ -47,6 +47,7 @@ const listedLive = 500
 
 // registerTopics has the documents of the topics read.
 func (c *Charging) registerTopics(to *server.Server) {
+	to.Topic(topicWire, c.wireTopic)
 	to.Topic(topicFleet, topic(c, func(r readdb.Reader, _ string) (any, error) { return getFleet(r) }))
 	to.Topic(topicStations, topic(c, func(readdb.Reader, string) (any, error) { return struct{}{}, nil }))
 	to.Topic(topicStation, topic(c, func(r readdb.Reader, id string) (any, error) {

@@ -9,6 +9,7 @@ import (
 	"time"
 
 	"github.com/aether-es/aether"
+	"github.com/aether-es/aether/apps/internal/money"
 	"github.com/aether-es/aether/apps/internal/web"
 	"github.com/aether-es/aether/apps/tickets/pool"
 )
@@ -72,7 +73,7 @@ func priceWords(d *PoolDocument) string {
 	if d.Price == 0 {
 		return "Free"
 	}
-	return money(d.Price, d.Currency)
+	return money.Format(d.Price, d.Currency)
 }
 
 // nextPrices says what moves the price next, in a sentence for each: that some more are
@@ -81,9 +82,9 @@ func nextPrices(d *PoolDocument, now time.Time) []string {
 	var words []string
 	way := func(price int64) string {
 		if price > d.Price {
-			return "It goes up to " + money(price, d.Currency)
+			return "It goes up to " + money.Format(price, d.Currency)
 		}
-		return "It goes down to " + money(price, d.Currency)
+		return "It goes down to " + money.Format(price, d.Currency)
 	}
 	if n, price := nextBySales(d, now); n == 1 {
 		words = append(words, way(price)+" once one more ticket is sold.")
@@ -166,7 +167,7 @@ func refusedWords(refusal *aether.Refusal) (title, text string) {
 	case pool.PriceChanged:
 		text = "Nothing was claimed. If the new price is fine with you, claim again."
 		if facts := fact[pool.NewPrice](refusal); facts.Currency != "" {
-			text = fmt.Sprintf("A ticket is %s by now. %s", money(facts.Price, facts.Currency), text)
+			text = fmt.Sprintf("A ticket is %s by now. %s", money.Format(facts.Price, facts.Currency), text)
 		}
 		return "The price has risen since you saw it", text
 	case pool.SoldOut:

@@ -10,6 +10,7 @@ import (
 	"time"
 
 	"github.com/aether-es/aether"
+	"github.com/aether-es/aether/apps/internal/money"
 	"github.com/aether-es/aether/apps/tickets/payment"
 	"github.com/aether-es/aether/apps/tickets/pool"
 	"github.com/aether-es/aether/internal/testenv"
@@ -44,7 +45,7 @@ func TestShopWords(t *testing.T) {
 		}
 	}
 	for _, e := range examples.Money {
-		check(money(int64(e[0].(float64)), e[1].(string)), e)
+		check(money.Format(int64(e[0].(float64)), e[1].(string)), e)
 	}
 	for _, e := range examples.Span {
 		check(span(time.Duration(e[0].(float64))*time.Second), e)
@@ -63,7 +64,7 @@ func TestShopWords(t *testing.T) {
 			t.Errorf("%+v has the key %q, want %q", e.Cart, got, e.Key)
 		}
 	}
-	if got := money(-1<<63, "JPY"); got != "-¥9\u202f223\u202f372\u202f036\u202f854\u202f775\u202f808" {
+	if got := money.Format(-1<<63, "JPY"); got != "-¥9\u202f223\u202f372\u202f036\u202f854\u202f775\u202f808" {
 		t.Errorf("the smallest number is %s", got)
 	}
 }

@@ -8,6 +8,7 @@ import (
 	"time"
 
 	"github.com/aether-es/aether"
+	"github.com/aether-es/aether/apps/internal/money"
 	"github.com/aether-es/aether/apps/internal/web"
 	"github.com/aether-es/aether/apps/tickets/pool"
 )
@@ -27,20 +28,20 @@ func ruleFields() []string {
 func ruleValues(r *pool.Rule, currency string) []string {
 	var steps strings.Builder
 	for _, s := range r.Steps {
-		fmt.Fprintf(&steps, "%d %s\n", s.Percent, decimal(s.Change, currency))
+		fmt.Fprintf(&steps, "%d %s\n", s.Percent, money.Decimal(s.Change, currency))
 	}
 	optional := func(n int64) string {
 		if n == 0 {
 			return ""
 		}
-		return decimal(n, currency)
+		return money.Decimal(n, currency)
 	}
 	before := ""
 	if r.Before > 0 {
 		before = strconv.Itoa(r.Before)
 	}
 	return []string{
-		"price", decimal(r.Base, currency), "rise", optional(r.Rise), "steps", steps.String(), "drop", optional(r.Drop), "before", before,
+		"price", money.Decimal(r.Base, currency), "rise", optional(r.Rise), "steps", steps.String(), "drop", optional(r.Drop), "before", before,
 		"floor", optional(r.Floor), "ceiling", optional(r.Ceiling), "round", optional(r.Round),
 	}
 }
@@ -89,12 +90,12 @@ func (f ruleForm) amount(name string, least int64) int64 {
 	if f.Values[name] == "" {
 		return 0
 	}
-	n, err := parseDecimal(f.Values[name], f.currency)
+	n, err := money.Parse(f.Values[name], f.currency)
 	switch {
 	case err != nil:
-		f.Wrong[name] = fmt.Sprintf("This is not an amount; amounts are like %s.", decimal(5000, f.currency))
+		f.Wrong[name] = fmt.Sprintf("This is not an amount; amounts are like %s.", money.Decimal(5000, f.currency))
 	case n < least || n > pool.MaxAmount:
-		f.Wrong[name] = fmt.Sprintf("This is %s to %s.", decimal(least, f.currency), decimal(pool.MaxAmount, f.currency))
+		f.Wrong[name] = fmt.Sprintf("This is %s to %s.", money.Decimal(least, f.currency), money.Decimal(pool.MaxAmount, f.currency))
 	}
 	return n
 }
@@ -115,7 +116,7 @@ func (f ruleForm) steps() []pool.Step {
 			return wrong("“%s” is not a step; steps are like 50 5.00, each in its line.", strings.TrimSpace(line))
 		}
 		percent, errPercent := strconv.Atoi(strings.TrimSuffix(words[0], ":"))
-		change, errChange := parseDecimal(words[1], f.currency)
+		change, errChange := money.Parse(words[1], f.currency)
 		switch {
 		case errPercent != nil || errChange != nil:
 			return wrong("“%s” is not a step; steps are like 50 5.00, each in its line.", strings.TrimSpace(line))
@@ -164,31 +165,4 @@ func refused(f *web.Form, err error, fields map[string]string) int {
 	f.Wrong[fields[refusal.Reason]] = web.Sentence(refusal.Message)
 	f.Title, f.Failure = "", ""
 	return failed
-}
-
-// decimal is an amount as it is put in: without the currency.
-func decimal(amount int64, currency string) string {
-	n := digits(currency)
-	sign, text := "", strconv.FormatInt(amount, 10)
-	if amount < 0 {
-		sign, text = "-", text[1:]
-	}
-	if n == 0 {
-		return sign + text
-	}
-	for len(text) <= n {
-		text = "0" + text
-	}
-	whole := len(text) - n
-	return sign + text[:whole] + "." + text[whole:]
-}
-
-// parseDecimal is the reverse of decimal; a comma does as well.
-func parseDecimal(text, currency string) (int64, error) {
-	n := digits(currency)
-	whole, part, _ := strings.Cut(strings.Replace(text, ",", ".", 1), ".")
-	if len(part) > n || strings.ContainsAny(part, "+-") || len(whole) > 12 {
-		return 0, strconv.ErrSyntax
-	}
-	return strconv.ParseInt(whole+part+strings.Repeat("0", n-len(part)), 10, 64)
 }

@@ -3,6 +3,7 @@ package tickets
 import (
 	"net/http"
 
+	"github.com/aether-es/aether/apps/internal/money"
 	"github.com/aether-es/aether/apps/internal/web"
 	"github.com/aether-es/aether/apps/tickets/pool"
 )
@@ -43,7 +44,7 @@ func (o *promoterOrders) refundable(d *ClaimDocument) bool {
 // refundWords is what the button says.
 func (o *promoterOrders) refundWords(d *ClaimDocument) string {
 	if o.Payment == pool.Online && d.Amount > 0 {
-		return "Give " + money(d.Amount, d.Currency) + " back"
+		return "Give " + money.Format(d.Amount, d.Currency) + " back"
 	}
 	return "Take the order back" // nobody has paid
 }

@@ -8,6 +8,7 @@ import (
 	"time"
 
 	"github.com/aether-es/aether"
+	"github.com/aether-es/aether/apps/internal/money"
 	"github.com/aether-es/aether/apps/internal/web"
 	"github.com/aether-es/aether/apps/tickets/pool"
 )
@@ -133,7 +134,7 @@ func (p *promoterPrices) curve(id, title string, here float64, from, to plotEnd,
 		y = y.with(price(&p.Rule, i)).with(price(&p.rule, i))
 	}
 	y = y.rounded()
-	words := func(n int64) string { return money(n, p.Currency) }
+	words := func(n int64) string { return money.Format(n, p.Currency) }
 	c := y.plot(id, title, words)
 	c.here, c.from, c.to = here, from, to
 	var now, tried path
@@ -184,7 +185,7 @@ func (p *promoterPrices) earnings() []plot {
 	}
 	points := p.sim.Points
 	y := scaleOf(true, p.sim.Earned, p.sim.WouldHave).rounded()
-	c := y.plot("earnings", "What was earned, ticket by ticket", func(n int64) string { return money(n, p.Currency) })
+	c := y.plot("earnings", "What was earned, ticket by ticket", func(n int64) string { return money.Format(n, p.Currency) })
 	c.from, c.to = plotEnd{text: "first ticket"}, plotEnd{text: count(p.sim.Tickets, "ticket")}
 	var earned, would path
 	x := func(tickets int) float64 { return plotWidth * float64(tickets) / float64(max(p.sim.Tickets, 1)) }
@@ -199,7 +200,7 @@ func (p *promoterPrices) earnings() []plot {
 		if i%every != every-1 && i != len(points)-1 {
 			continue
 		}
-		cells := []string{money(s.Price, p.Currency), money(s.Simulated, p.Currency), money(s.Earned, p.Currency), money(s.WouldHave, p.Currency)}
+		cells := []string{money.Format(s.Price, p.Currency), money.Format(s.Simulated, p.Currency), money.Format(s.Earned, p.Currency), money.Format(s.WouldHave, p.Currency)}
 		c.addText(last, x(s.Tickets), figure(s.Tickets), cells, fmt.Sprintf("%s earned, %s by this rule", cells[2], cells[3]))
 		c.bands[len(c.bands)-1].first.text = count(s.Tickets, "ticket")
 		last = x(s.Tickets)
@@ -215,22 +216,22 @@ func (p *promoterPrices) earned() string {
 	words := "exactly as much"
 	switch {
 	case difference > 0:
-		words = money(difference, p.Currency) + " more"
+		words = money.Format(difference, p.Currency) + " more"
 	case difference < 0:
-		words = money(-difference, p.Currency) + " less"
+		words = money.Format(-difference, p.Currency) + " less"
 	}
 	return fmt.Sprintf("So far %s earned %s, with %s. This rule would have earned %s: %s.",
-		count(p.sim.Orders, "order"), money(p.sim.Earned, p.Currency), count(p.sim.Tickets, "ticket"), money(p.sim.WouldHave, p.Currency), words)
+		count(p.sim.Orders, "order"), money.Format(p.sim.Earned, p.Currency), count(p.sim.Tickets, "ticket"), money.Format(p.sim.WouldHave, p.Currency), words)
 }
 
 // ruleWords says what a rule is, line by line.
 func ruleWords(r *pool.Rule, currency string) []string {
-	words := []string{money(r.Base, currency) + " for the first ticket"}
+	words := []string{money.Format(r.Base, currency) + " for the first ticket"}
 	change := func(n int64) string {
 		if n < 0 {
-			return money(-n, currency) + " less"
+			return money.Format(-n, currency) + " less"
 		}
-		return money(n, currency) + " more"
+		return money.Format(n, currency) + " more"
 	}
 	if r.Rise != 0 {
 		words = append(words, change(r.Rise)+" for the last one, and between them in proportion")
@@ -242,13 +243,13 @@ func ruleWords(r *pool.Rule, currency string) []string {
 		words = append(words, fmt.Sprintf("%s when the event begins, gradually over the last %s", change(-r.Drop), count(r.Before, "hour")))
 	}
 	if r.Floor > 0 {
-		words = append(words, "never less than "+money(r.Floor, currency))
+		words = append(words, "never less than "+money.Format(r.Floor, currency))
 	}
 	if r.Ceiling > 0 {
-		words = append(words, "never more than "+money(r.Ceiling, currency))
+		words = append(words, "never more than "+money.Format(r.Ceiling, currency))
 	}
 	if r.Round > 1 {
-		words = append(words, "rounded to "+money(r.Round, currency))
+		words = append(words, "rounded to "+money.Format(r.Round, currency))
 	}
 	return words
 }

@@ -6,6 +6,7 @@ import (
 	"strings"
 	"time"
 
+	"github.com/aether-es/aether/apps/internal/money"
 	"github.com/aether-es/aether/apps/internal/web"
 	"github.com/aether-es/aether/apps/tickets/pool"
 )
@@ -140,7 +141,7 @@ func (s *promoterSale) priceOverTime(axis timeAxis, points []SalesPoint, last Sa
 		y = y.with(p.Price)
 	}
 	y = y.rounded()
-	words := func(n int64) string { return money(n, s.Currency) }
+	words := func(n int64) string { return money.Format(n, s.Currency) }
 	c := y.plot("price", "Price over time", words)
 	c.from, c.to = plotEnd{at: axis.from}, plotEnd{at: axis.to}
 	var line path

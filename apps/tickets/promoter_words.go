@@ -6,6 +6,7 @@ import (
 	"strconv"
 	"strings"
 
+	"github.com/aether-es/aether/apps/internal/money"
 	"github.com/aether-es/aether/apps/internal/web"
 	"github.com/aether-es/aether/apps/tickets/pool"
 )
@@ -57,7 +58,7 @@ func (d *PoolDocument) priceNow() string {
 	case d.Payment == pool.Free:
 		return "free"
 	}
-	return money(d.Price, d.Currency) + " now"
+	return money.Format(d.Price, d.Currency) + " now"
 }
 
 // paid says how tickets are paid for.
@@ -169,4 +170,4 @@ func percent(part, whole int) string {
 	return fmt.Sprintf("%d\u00a0%%", min(99, max(1, part*100/whole)))
 }
 
-func figure(n int) string { return thousands(strconv.Itoa(n)) }
+func figure(n int) string { return money.Thousands(strconv.Itoa(n)) }

@@ -1,58 +1,16 @@
 package tickets
 
 import (
-	"cmp"
 	"crypto/sha256"
 	"fmt"
 	"strconv"
-	"strings"
 	"time"
+
+	"github.com/aether-es/aether/apps/internal/money"
 )
 
 // Money and time in words. static/words.js says the same; testdata/words.json has
 // examples of both.
-
-// money is an amount in minor units as people write it, with spaces that keep it
-// together: "€1 250.00", "-CHF 5.00". A currency that has a sign in English has it,
-// others their code.
-func money(amount int64, currency string) string {
-	sign, magnitude := "", uint64(amount)
-	if amount < 0 {
-		sign, magnitude = "-", -magnitude // also right for the smallest number
-	}
-	whole, rest := strconv.FormatUint(magnitude, 10), ""
-	if n := digits(currency); n > 0 {
-		whole = strings.Repeat("0", max(0, n+1-len(whole))) + whole
-		whole, rest = whole[:len(whole)-n], "."+whole[len(whole)-n:]
-	}
-	return sign + cmp.Or(signs[currency], currency+"\u00a0") + thousands(whole) + rest
-}
-
-// signs are those of currencies that are known by them.
-var signs = map[string]string{"EUR": "€", "USD": "$", "GBP": "£", "JPY": "¥", "INR": "₹", "KRW": "₩", "ILS": "₪", "VND": "₫"}
-
-// digits is how many digits the minor unit of a currency has, by ISO 4217. The
-// tables of Unicode, which libraries have, say 0 for some where ISO and payment
-// providers say 2.
-func digits(currency string) int {
-	switch currency {
-	case "BIF", "CLP", "DJF", "GNF", "ISK", "JPY", "KMF", "KRW", "PYG", "RWF", "UGX", "UYI", "VND", "VUV", "XAF", "XOF", "XPF":
-		return 0
-	case "BHD", "IQD", "JOD", "KWD", "LYD", "OMR", "TND":
-		return 3
-	case "CLF", "UYW":
-		return 4
-	}
-	return 2
-}
-
-// thousands puts narrow spaces into a whole number, three digits from each other.
-func thousands(number string) string {
-	for i := len(number) - 3; i > 0; i -= 3 {
-		number = number[:i] + "\u202f" + number[i:]
-	}
-	return number
-}
 
 // count says how many there are: "no tickets", "1 ticket", "1 200 tickets".
 func count(n int, what string) string {
@@ -62,7 +20,7 @@ func count(n int, what string) string {
 	case 1:
 		return "1 " + what
 	}
-	return thousands(strconv.Itoa(n)) + " " + what + "s"
+	return money.Thousands(strconv.Itoa(n)) + " " + what + "s"
 }
 
 // one chooses between the words for one thing and for several.
