@@ -6,6 +6,7 @@ import (
 	"encoding/hex"
 	"errors"
 	"math/rand/v2"
+	"net"
 	"net/http"
 	"strings"
 	"sync"
@@ -37,7 +38,7 @@ func (c *Charging) serveStations(ctx context.Context) error {
 	ctx, stop := context.WithCancelCause(ctx)
 	defer stop(nil)
 	central := ocpp.NewServer(v16.Messages{}, door{c}, handler{c, ctx}, &ocpp.ServerOptions{
-		TLSInFront: c.config.TLSInFront,
+		TLSInFront: c.config.TLSInFront, Refused: func(id, remote string, status int, _ string) { c.knock(ctx, id, remote, status) },
 		ConnOptions: ocpp.ConnOptions{
 			CallTimeout: c.config.CallTimeout, Logger: c.logger, Wire: c.wires.note, Late: c.answeredLate,
 		},
@@ -110,7 +111,7 @@ func (d door) Credentials(ctx context.Context, id string) (ocpp.Credentials, err
 	}
 	if !registered {
 		if !d.config.AcceptUnknown {
-			return ocpp.Credentials{}, d.knock(ctx, id)
+			return ocpp.Credentials{}, ocpp.ErrUnknownStation
 		}
 		if err := d.admitUnknown(ctx, id); err != nil {
 			return ocpp.Credentials{}, err
@@ -132,13 +133,18 @@ func (d door) Credentials(ctx context.Context, id string) (ocpp.Credentials, err
 	return credentials, nil
 }
 
-// knock puts a station that nobody knows into the inbox.
-func (c *Charging) knock(ctx context.Context, id string) error {
-	_, err := c.inbox.Do(ctx, registry.InboxID, registry.Knock{Identity: id, At: c.now()}, nil)
-	if err != nil {
-		return err
+// knock puts a station that was refused because nobody knows it into the inbox.
+func (c *Charging) knock(ctx context.Context, id, remote string, status int) {
+	if status != http.StatusNotFound || !validStation(id) {
+		return
 	}
-	return ocpp.ErrUnknownStation
+	if host, _, err := net.SplitHostPort(remote); err == nil {
+		remote = host // the port is another one each time
+	}
+	_, err := c.inbox.Do(ctx, registry.InboxID, registry.Knock{Identity: id, Remote: remote, At: c.now()}, nil)
+	if err != nil && ctx.Err() == nil {
+		c.logger.Warn("charging: an unknown station is not in the inbox", "station", id, "error", err)
+	}
 }
 
 // admitUnknown registers a station that nobody has registered.

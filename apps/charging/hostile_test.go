@@ -98,13 +98,16 @@ func (w *world) inbox() string {
 	w.t.Helper()
 	var page struct {
 		Stations []struct {
-			Identity string `json:"identity"`
+			Identity, Remote string
 		} `json:"stations"`
 	}
 	w.must(http.MethodGet, "/inbox", nil, &page)
 	var ids []string
 	for _, s := range page.Stations {
 		ids = append(ids, s.Identity)
+		if s.Remote != "127.0.0.1" {
+			w.t.Errorf("%s has knocked from %q", s.Identity, s.Remote)
+		}
 	}
 	return strings.Join(ids, " ")
 }

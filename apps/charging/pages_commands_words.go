@@ -152,7 +152,7 @@ func (c *CommandDocument) stepAbout(s StepDocument) string {
 		}
 		return withDetail(text, s.Detail)
 	case station.IsNotSent:
-		return withDetail("The station has not got it, for certain", s.Detail)
+		return "The station has not got it, for certain."
 	case station.IsInDoubt:
 		return "Nobody knows whether the station got it, so it is not sent again."
 	case station.IsTimedOut:
@@ -166,6 +166,14 @@ func (c *CommandDocument) stepAbout(s StepDocument) string {
 		return "The station had accepted it, and nothing that shows it came in time."
 	}
 	return web.Sentence(s.Detail)
+}
+
+// cause is why a command was not sent, or is in doubt, as the program has it; "" for nothing.
+func (s StepDocument) cause() string {
+	if s.State != station.IsNotSent && s.State != station.IsInDoubt {
+		return ""
+	}
+	return web.Sentence(strings.NewReplacer("not done: ", "", "ocpp: ", "").Replace(s.Detail))
 }
 
 func withDetail(text, detail string) string {

@@ -138,6 +138,10 @@ func TestEveryEventAndStateHasWords(t *testing.T) {
 	if want := "An operator says that it did not happen (Ann)."; by != want {
 		t.Errorf("%q, want %q", by, want)
 	}
+	cause := StepDocument{State: station.IsNotSent, Detail: "not done: ocpp: the station is not connected"}.cause()
+	if want := "The station is not connected."; cause != want {
+		t.Errorf("%q, want %q", cause, want)
+	}
 	for _, proof := range []string{
 		"answer", "transaction-started", "transaction-stopped", "booted", "status-reserved", "status-availability", "status-reported", "firmware-status", "upload-status",
 	} {
