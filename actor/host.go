@@ -202,6 +202,19 @@ func (h *Host[S, C, E]) View(ctx context.Context, actorID string, look func(stat
 	return err
 }
 
+// Forget drops the states that are kept in memory of actors nobody uses at the moment. They
+// are read anew then, with what other processes have saved: for a program that begins to
+// decide where another one has decided until now.
+func (h *Host[S, C, E]) Forget() {
+	h.mu.Lock()
+	defer h.mu.Unlock()
+	for h.idle.Len() > 0 {
+		cell := h.idle.Remove(h.idle.Back()).(*cell[S, C, E])
+		delete(h.cells, cell.id)
+		h.evicted(cell)
+	}
+}
+
 // Close refuses new commands with [aether.ErrClosed], and returns when those
 // that wait have been answered and the snapshots under way are saved. So does a
 // second one, which fails with ErrClosed.

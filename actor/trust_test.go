@@ -31,6 +31,27 @@ func TestCommandIDOfAnotherCommand(t *testing.T) {
 	}
 }
 
+// A host that has forgotten its actors sees what others have saved, without a command of its
+// own.
+func TestForget(t *testing.T) {
+	store := newTap(t)
+	host, other := newAccounts(t, store, nil), rival(t, store)
+	do(t, host, deposit{2}, nil)
+	do(t, other, deposit{10}, nil)
+	if got, _ := balance(t, host); got != 2 {
+		t.Fatalf("balance %d: what is in memory was not looked at", got)
+	}
+	host.Forget()
+	if got, version := balance(t, host); got != 12 || version != 2 {
+		t.Errorf("balance %d at version %d; want 12 at 2", got, version)
+	}
+	host.Forget()
+	do(t, host, deposit{1}, nil)
+	if got, version := balance(t, host); got != 13 || version != 3 {
+		t.Errorf("balance %d at version %d; want 13 at 3", got, version)
+	}
+}
+
 // counted counts the events that are read.
 type counted struct {
 	aether.EventStore

@@ -1,7 +1,9 @@
 package charging
 
 import (
+	"cmp"
 	"context"
+	"slices"
 	"sync"
 	"time"
 
@@ -12,38 +14,64 @@ import (
 
 // authorise says what an id tag may do at a station.
 func (c *Charging) authorise(ctx context.Context, id, tag string) (v16.IDTagInfo, error) {
-	return c.info(ctx, id, tag, 0)
-}
-
-// mayStart says whether an id tag may start a transaction now.
-func (c *Charging) mayStart(ctx context.Context, id, tag string) (v16.IDTagInfo, error) {
-	running, err := c.runningOf(ctx, tag)
+	remote, account, err := c.madeForRemote(ctx, id, tag)
 	if err != nil {
 		return v16.IDTagInfo{}, err
 	}
-	return c.info(ctx, id, tag, running)
+	if !remote {
+		return c.info(ctx, tag, 0)
+	}
+	// For the station it has the group of whom it was made for, whose tags may stop it.
+	info := v16.IDTagInfo{}
+	if account != "" {
+		if info, err = c.info(ctx, account, 0); err != nil {
+			return v16.IDTagInfo{}, err
+		}
+	}
+	info.Status = v16.AuthorizationAccepted
+	return info, nil
 }
 
-func (c *Charging) info(ctx context.Context, id, text string, running int) (v16.IDTagInfo, error) {
-	if remote, err := c.madeForRemote(ctx, id, text); err != nil || remote {
-		return v16.IDTagInfo{Status: v16.AuthorizationAccepted}, err
+// mayStart says whether an id tag may start a transaction now, and reserves the start: of two
+// at the same time one is a second one. The caller drops it where it comes to nothing.
+func (c *Charging) mayStart(ctx context.Context, id, tag, start string) (v16.IDTagInfo, error) {
+	if remote, _, err := c.madeForRemote(ctx, id, tag); err != nil || remote {
+		info, other := c.authorise(ctx, id, tag)
+		return info, cmp.Or(err, other)
 	}
+	others := c.starts.begin(tag, start, c.now())
+	return c.info(ctx, tag, c.running(tag, others))
+}
+
+// info says what a tag may do that has so many transactions.
+func (c *Charging) info(ctx context.Context, text string, running int) (v16.IDTagInfo, error) {
 	tag, err := c.tag(ctx, text)
 	if err != nil {
 		return v16.IDTagInfo{}, err
 	}
-	var parent *registry.Tag
-	if tag != nil && tag.Parent != "" {
-		if parent, err = c.tag(ctx, tag.Parent); err != nil {
-			return v16.IDTagInfo{}, err
-		}
+	parent, err := c.parentOf(ctx, tag)
+	if err != nil {
+		return v16.IDTagInfo{}, err
 	}
-	status := registry.Authorise(tag, parent, running, c.now())
-	info := v16.IDTagInfo{Status: v16.AuthorizationStatus(status)}
+	info := v16.IDTagInfo{Status: v16.AuthorizationStatus(registry.Authorise(tag, parent, running, c.now()))}
 	if tag != nil {
 		info.ParentIDTag, info.ExpiryDate = tag.Parent, tag.Expires
 	}
 	return info, nil
+}
+
+// mayInGeneral says what a tag of ours may do, whatever it does now.
+func (c *Charging) mayInGeneral(ctx context.Context, tag *registry.Tag) (registry.Status, error) {
+	parent, err := c.parentOf(ctx, tag)
+	return registry.Authorise(tag, parent, 0, c.now()), err
+}
+
+// parentOf returns the parent of a tag, nil where that is none of ours.
+func (c *Charging) parentOf(ctx context.Context, tag *registry.Tag) (*registry.Tag, error) {
+	if tag == nil || tag.Parent == "" {
+		return nil, nil
+	}
+	return c.tag(ctx, tag.Parent)
 }
 
 // tag returns an id tag, nil when it is none of ours.
@@ -62,79 +90,105 @@ func (c *Charging) tag(ctx context.Context, text string) (tag *registry.Tag, err
 }
 
 // madeForRemote says whether a tag was made for a remote start of a station that has not
-// ended: stations may ask about it, or stop with it.
-func (c *Charging) madeForRemote(ctx context.Context, id, tag string) (made bool, err error) {
+// ended, and for whom: stations may ask about it, or stop with it.
+func (c *Charging) madeForRemote(ctx context.Context, id, tag string) (made bool, account string, err error) {
 	err = c.stations.View(ctx, stationActor(id), func(s *station.Station, _ version) {
 		for _, command := range s.Commands {
 			if command.Action != station.RemoteStart || registry.TagKey(command.IDTag) != registry.TagKey(tag) {
 				continue
 			}
-			t := s.Transaction(command.Started)
-			made = made || command.Open() || t != nil && t.Running()
+			if t := s.Transaction(command.Started); command.Open() || t != nil && t.Running() {
+				made, account = true, command.Account
+			}
 		}
 	})
-	return made, err
+	return made, account, err
 }
 
-// starts remembers who has just started a transaction, until the read model knows it. It is
-// safe for concurrent use; the zero value is ready.
+// starts remembers who starts a transaction, until the read model knows it. It is safe for
+// concurrent use; the zero value is ready.
 type starts struct {
 	mu     sync.Mutex
 	recent []recentStart // the newest last
 }
 
+// recentStart is one of a tag. Its start is what it is known by before it has a transaction,
+// whose key comes then.
 type recentStart struct {
-	tag, key string
-	at       time.Time
+	tag, start, key string
+	at              time.Time
 }
 
 // remembering is how long a start is remembered: much longer than a read model lags.
 const remembering = time.Minute
 
-func (s *starts) add(tag, key string, at time.Time) {
+// startOf is what the start is known by that a command asks for, startAt one that a station
+// tells of.
+func startOf(command string) string { return "command " + command }
+
+func startAt(id string, start station.Start) string { return id + " " + start.Key() }
+
+// begin remembers a start, once, and returns the others of its tag: the keys of their
+// transactions, "" for those that have none yet.
+func (s *starts) begin(tag, start string, at time.Time) (others []string) {
 	s.mu.Lock()
 	defer s.mu.Unlock()
 	for len(s.recent) > 0 && at.Sub(s.recent[0].at) > remembering {
 		s.recent = s.recent[1:]
 	}
-	s.recent = append(s.recent, recentStart{registry.TagKey(tag), key, at})
+	known := false
+	for _, r := range s.recent {
+		switch {
+		case r.start == start:
+			known = true
+		case r.tag == registry.TagKey(tag):
+			others = append(others, r.key)
+		}
+	}
+	if !known {
+		s.recent = append(s.recent, recentStart{tag: registry.TagKey(tag), start: start, at: at})
+	}
+	return others
 }
 
-// of returns the transactions that a tag has started lately.
-func (s *starts) of(tag string) []string {
+// began gives a start its transaction.
+func (s *starts) began(start, key string) {
 	s.mu.Lock()
 	defer s.mu.Unlock()
-	var keys []string
-	for _, r := range s.recent {
-		if r.tag == registry.TagKey(tag) {
-			keys = append(keys, r.key)
+	for i := range s.recent {
+		if s.recent[i].start == start {
+			s.recent[i].key = key
 		}
 	}
-	return keys
 }
 
-// runningOf returns how many transactions an id tag has: as the read model says, where this
-// node has one, and of those that have just started.
-func (c *Charging) runningOf(_ context.Context, tag string) (int, error) {
-	var keys []string
-	if c.projector != nil && c.projector.Ready() == nil {
-		var err error
-		if keys, err = c.runningTransactions(tag); err != nil {
-			return 0, err
-		}
+// drop forgets a start that comes to nothing.
+func (s *starts) drop(start string) {
+	s.mu.Lock()
+	defer s.mu.Unlock()
+	s.recent = slices.DeleteFunc(s.recent, func(r recentStart) bool { return r.start == start })
+}
+
+// running returns how many transactions an id tag has: as the read model says, where this
+// node has one that can be read, and those of its recent starts that are not in it. To be
+// wrong about it is better than to keep a station waiting.
+func (c *Charging) running(tag string, recent []string) int {
+	if c.projector == nil || c.projector.Ready() != nil {
+		return len(recent)
 	}
-	running := len(keys)
-	for _, key := range c.starts.of(tag) {
-		known := false
-		if c.projector != nil && c.projector.Ready() == nil {
-			var err error
-			if known, err = c.knowsTransaction(key); err != nil {
-				return 0, err
-			}
+	known, err := c.runningTransactions(tag)
+	running := len(known)
+	for _, key := range recent {
+		found := false
+		if key != "" && err == nil {
+			found, err = c.knowsTransaction(key)
 		}
-		if !known {
+		if !found {
 			running++
 		}
 	}
-	return running, nil
+	if err != nil {
+		c.logger.Warn("charging: it is not known how many transactions an id tag has", "error", err)
+	}
+	return running
 }

@@ -71,7 +71,7 @@ func (c *Charging) book(ctx context.Context, call effect.Call) (json.RawMessage,
 	case station.TransactionStarted:
 		fact = session.Start{
 			Station: id, Transaction: number, Connector: e.Connector, IDTag: e.IDTag, Account: e.Account,
-			MeterStart: e.MeterStart, Timestamp: e.StationTime, At: e.At,
+			MeterStart: e.MeterStart, Authorisation: e.Authorisation, Timestamp: e.StationTime, At: e.At,
 		}
 	case station.TransactionStopped:
 		fact = session.Stop{MeterStop: e.MeterStop, Reason: e.Reason, IDTag: e.IDTag, Timestamp: e.StationTime, At: e.At}

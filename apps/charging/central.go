@@ -5,6 +5,7 @@ import (
 	"crypto/sha256"
 	"encoding/hex"
 	"errors"
+	"maps"
 	"math/rand/v2"
 	"net"
 	"net/http"
@@ -37,13 +38,21 @@ func validStation(id string) bool {
 func (c *Charging) serveStations(ctx context.Context) error {
 	ctx, stop := context.WithCancelCause(ctx)
 	defer stop(nil)
-	central := ocpp.NewServer(v16.Messages{}, door{c}, handler{c, ctx}, &ocpp.ServerOptions{
-		TLSInFront: c.config.TLSInFront, Refused: func(id, remote string, status int, _ string) { c.knock(ctx, id, remote, status) },
+	in := &door{Charging: c}
+	central := ocpp.NewServer(v16.Messages{}, in, handler{c, ctx}, &ocpp.ServerOptions{
+		TLSInFront: c.config.TLSInFront,
+		Refused:    func(id, remote string, status int, reason string) { in.refused(ctx, id, remote, status, reason) },
 		ConnOptions: ocpp.ConnOptions{
 			CallTimeout: c.config.CallTimeout, Logger: c.logger, Wire: c.wires.note, Late: c.answeredLate,
+			PingInterval: min(30*time.Second, c.config.Silence/3), // one pong may get lost
 		},
 	})
 	c.presence.restart(c.clock.Now())
+	for _, forget := range []func(){c.stations.Forget, c.sessions.Forget, c.tags.Forget, c.tariffs.Forget, c.records.Forget, c.inbox.Forget} {
+		forget() // what is in memory is from when this node had the stations before
+	}
+	c.logger.Info("this node has the stations")
+	defer c.logger.Info("this node has the stations no more")
 	var running sync.WaitGroup
 	run := func(part func(ctx context.Context) error) {
 		running.Go(func() { stop(part(ctx)) })
@@ -68,6 +77,9 @@ func (c *Charging) serveStations(ctx context.Context) error {
 		c.logger.Warn("charging: connections of stations were cut", "error", err)
 	}
 	running.Wait()
+	c.background.Wait()
+	c.presence.clear() // another node has the stations now
+	c.wires.clear()
 	return context.Cause(ctx)
 }
 
@@ -84,6 +96,14 @@ func (c *Charging) connections() *ocpp.Server {
 	return c.central
 }
 
+// disconnect closes the connection of a station, if this node has it: what it has shown is
+// not enough any more. why is at most 123 bytes, for the station's log.
+func (c *Charging) disconnect(id, why string) {
+	if central := c.connections(); central != nil {
+		central.Disconnect(id, why)
+	}
+}
+
 // ServeStation is the handler of [Path] and a station's identity, for a listener of its
 // own.
 func (c *Charging) ServeStation(w http.ResponseWriter, r *http.Request) {
@@ -96,16 +116,25 @@ func (c *Charging) ServeStation(w http.ResponseWriter, r *http.Request) {
 	central.ServeHTTP(w, r)
 }
 
-// door knows which stations may come in.
-type door struct{ *Charging }
+// door knows which stations may come in, since this node has the stations.
+type door struct {
+	*Charging
+
+	mu       sync.Mutex
+	since    time.Time // the minute in which so many stations were admitted
+	admitted int
+	told     map[string]time.Time // when the log was told last that a station was refused
+}
 
 // Credentials returns what a station must show.
-func (d door) Credentials(ctx context.Context, id string) (ocpp.Credentials, error) {
+func (d *door) Credentials(ctx context.Context, id string) (ocpp.Credentials, error) {
 	if !validStation(id) {
 		return ocpp.Credentials{}, ocpp.ErrUnknownStation
 	}
-	registered := false
-	err := d.stations.View(ctx, stationActor(id), func(s *station.Station, _ version) { registered = s.Registered })
+	registered, epoch := false, int64(0)
+	err := d.stations.View(ctx, stationActor(id), func(s *station.Station, _ version) {
+		registered, epoch = s.Registered, max(s.Epoch, s.ClosedEpoch)
+	})
 	if err != nil {
 		return ocpp.Credentials{}, err
 	}
@@ -122,7 +151,7 @@ func (d door) Credentials(ctx context.Context, id string) (ocpp.Credentials, err
 	if err != nil {
 		return ocpp.Credentials{}, err
 	}
-	credentials := ocpp.Credentials{Profile: record.Profile}
+	credentials := ocpp.Credentials{Profile: record.Profile, Epoch: epoch}
 	for _, text := range record.Keys {
 		var hash ocpp.KeyHash
 		if err := hash.UnmarshalText([]byte(text)); err != nil {
@@ -133,9 +162,46 @@ func (d door) Credentials(ctx context.Context, id string) (ocpp.Credentials, err
 	return credentials, nil
 }
 
+// refused is told of handshakes that were refused: of a station that nobody knows the inbox
+// is told, of one of ours the log, for whoever looks for the reason.
+func (d *door) refused(ctx context.Context, id, remote string, status int, reason string) {
+	switch status {
+	case http.StatusNotFound:
+		d.knock(ctx, id, remote)
+	case http.StatusUnauthorized, http.StatusForbidden:
+		if d.tell(id) {
+			d.logger.InfoContext(ctx, "charging: a station was refused", "station", id, "remote", remote, "status", status, "reason", reason)
+		}
+	}
+}
+
+// mostTold is how many stations the log is told of in a minute.
+const mostTold = 1000
+
+// tell says whether the log is to be told of a station: once a minute.
+func (d *door) tell(id string) bool {
+	d.mu.Lock()
+	defer d.mu.Unlock()
+	now := d.clock.Now()
+	if now.Sub(d.told[id]).Abs() < time.Minute {
+		return false
+	}
+	if len(d.told) >= mostTold {
+		maps.DeleteFunc(d.told, func(_ string, at time.Time) bool { return now.Sub(at).Abs() >= time.Minute })
+	}
+	if d.told == nil {
+		d.told = make(map[string]time.Time)
+	}
+	if len(d.told) >= mostTold {
+		return false
+	}
+	d.told[id] = now
+	return true
+}
+
 // knock puts a station that was refused because nobody knows it into the inbox.
-func (c *Charging) knock(ctx context.Context, id, remote string, status int) {
-	if status != http.StatusNotFound || !validStation(id) {
+func (c *Charging) knock(ctx context.Context, id, remote string) {
+	if !validStation(id) {
 		return
 	}
 	if host, _, err := net.SplitHostPort(remote); err == nil {
@@ -147,13 +213,34 @@ func (c *Charging) knock(ctx context.Context, id, remote string, status int) {
 	}
 }
 
+// errManyUnknown is answered with 503: the station comes again.
+var errManyUnknown = errors.New("charging: too many unknown stations in this minute")
+
 // admitUnknown registers a station that nobody has registered.
-func (c *Charging) admitUnknown(ctx context.Context, id string) error {
-	_, err := c.stations.Do(ctx, stationActor(id), station.Register{Admission: station.Accepted, First: firstTransaction(id), At: c.now()}, nil)
+func (d *door) admitUnknown(ctx context.Context, id string) error {
+	if !d.mayAdmit() {
+		return errManyUnknown
+	}
+	_, err := d.stations.Do(ctx, stationActor(id), station.Register{Admission: station.Accepted, First: firstTransaction(id), At: d.now()}, nil)
 	if refusal, ok := refused(err); ok && refusal.Reason == station.StationExists {
 		return nil // it came twice at the same time
 	}
 	return err
+}
+
+// mayAdmit says whether one more may be registered in this minute, and counts it.
+func (d *door) mayAdmit() bool {
+	most := d.config.AcceptPerMinute
+	if most == 0 {
+		return true
+	}
+	d.mu.Lock()
+	defer d.mu.Unlock()
+	if now := d.clock.Now(); now.Sub(d.since).Abs() >= time.Minute {
+		d.since, d.admitted = now, 0
+	}
+	d.admitted++
+	return d.admitted <= most
 }
 
 // firstTransaction returns the number of a station's first transaction: far from those of
@@ -173,6 +260,28 @@ type handler struct {
 func (h handler) Connected(ctx context.Context, conn *ocpp.Conn) {
 	h.presence.heard(conn.Identity(), h.clock.Now())
 	h.came(ctx, conn)
+	h.keyShown(ctx, conn)
+}
+
+// keyShown keeps only the new one of two keys once a station has shown it: it has taken it,
+// whatever is known about the command.
+func (c *Charging) keyShown(ctx context.Context, conn *ocpp.Conn) {
+	shown, taken := conn.Peer().Key, ""
+	if shown < 1 {
+		return
+	}
+	record := recordActor(conn.Identity())
+	err := c.records.View(ctx, record, func(r *registry.Record, _ version) {
+		if shown == len(r.Keys)-1 {
+			taken = r.Keys[shown]
+		}
+	})
+	if err == nil && taken != "" {
+		_, err = c.records.Record(ctx, record, registry.ConfirmKey{Key: taken, At: c.now()}, nil)
+	}
+	if err != nil && ctx.Err() == nil {
+		c.logger.Error("charging: that a station has its new key could not be noted", "station", conn.Identity(), "error", err)
+	}
 }
 
 func (c *Charging) came(ctx context.Context, conn *ocpp.Conn) {
@@ -194,7 +303,7 @@ func (c *Charging) cameBack(ctx context.Context, id string) {
 // Seen notes a sign of life.
 func (h handler) Seen(conn *ocpp.Conn) {
 	if h.presence.heard(conn.Identity(), h.clock.Now()) {
-		go h.cameBack(h.ctx, conn.Identity())
+		h.background.Go(func() { h.cameBack(h.ctx, conn.Identity()) })
 	}
 }
 

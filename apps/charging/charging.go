@@ -11,7 +11,7 @@
 //	remote.go, compose.go  what a station is asked, at most once
 //	books.go               what a station reports of a transaction comes to its session
 //	deadlines.go           what is due later
-//	commands.go, http*.go  a command comes in, over HTTP or a bus
+//	commands.go, http*.go  a command comes in, over HTTP or a bus; registration.go, ask.go: some of them
 //	mapping.go             what others may know of all that
 //	projection*.go         the read model, which records.go has the form of
 //	queries.go             what is asked of it, and documents.go what is answered
@@ -52,6 +52,10 @@ type Config struct {
 	// they knock, with the security profile 0. Otherwise they are refused, and are in the
 	// inbox.
 	AcceptUnknown bool
+
+	// AcceptPerMinute is how many of them are registered in a minute, 0 for any number;
+	// others are to come again.
+	AcceptPerMinute int
 
 	// Heartbeat is the interval that stations are told, 5 minutes by default; Silence how
 	// long after its last sign of life a station counts as offline, 12 minutes by default;
@@ -100,6 +104,10 @@ type Charging struct {
 	starts    starts
 	asked     sync.Map // askedCall by ocpp.Request
 
+	background sync.WaitGroup // of what connections have started, which serveStations waits for
+
+	recording sync.Mutex // while what a station must show is decided about
+
 	mu      sync.Mutex
 	central *ocpp.Server // nil while this node has no stations
 }
@@ -112,7 +120,7 @@ func New(parts node.Parts, config Config) (*Charging, error) {
 	config.Silence = cmp.Or(config.Silence, 12*time.Minute)
 	config.Grace = cmp.Or(config.Grace, 2*time.Minute)
 	config.CallTimeout = cmp.Or(config.CallTimeout, 30*time.Second)
-	c := &Charging{parts: parts, config: config, clock: config.Clock, logger: cmp.Or(parts.Logger, slog.Default()), events: newRegistries(), wires: newWires()}
+	c := &Charging{parts: parts, config: config, clock: config.Clock, logger: cmp.Or(parts.Logger, slog.Default()), events: newRegistries(), wires: newWires(wireBudget)}
 	if c.clock == nil {
 		c.clock = aether.MachineClock{}
 	}

@@ -4,12 +4,14 @@ import (
 	"context"
 	"encoding/json"
 	"fmt"
+	"net/http"
+	"time"
 
 	"github.com/aether-es/aether"
 	"github.com/aether-es/aether/actor"
-	"github.com/aether-es/aether/apps/charging/ocpp"
 	"github.com/aether-es/aether/apps/charging/registry"
 	"github.com/aether-es/aether/apps/charging/station"
+	"github.com/aether-es/aether/apps/internal/api"
 	"github.com/aether-es/aether/integration"
 )
 
@@ -56,15 +58,15 @@ type Ask struct {
 	By   string          `json:"by,omitempty"`
 
 	// Tags are those that a local list is made of; all of ours when it is nil.
-	Tags []string `json:"tags,omitempty"`
+	Tags []string `json:"tags"`
 }
 
 // Asked is the answer to AskStation.
 type Asked struct {
 	Answer
-	Command string        `json:"command" doc:"ID of the command, whose state GET /api/charging/commands/{id} tells."`
+	Command string        `json:"command,omitempty" doc:"ID of the command, whose state GET /api/charging/commands/{id} tells."`
 	Station string        `json:"station"`
-	State   station.State `json:"state" doc:"How far it is."`
+	State   station.State `json:"state,omitempty" doc:"How far it is."`
 	IDTag   string        `json:"idTag,omitempty" doc:"Of a remote start: the tag that was made for it."`
 
 	Reservation int `json:"reservation,omitempty" doc:"Number of the reservation that is asked for."`
@@ -72,6 +74,9 @@ type Asked struct {
 
 // send has the system carry out a command, wherever the stations are.
 func (c *Charging) send(ctx context.Context, subject, kind string, data any, options *actor.DoOptions, answer any) error {
+	if err := c.here(ctx); err != nil {
+		return err
+	}
 	encoded, err := json.Marshal(data)
 	if err != nil {
 		return err
@@ -85,6 +90,28 @@ func (c *Charging) send(ctx context.Context, subject, kind string, data any, opt
 		return err
 	}
 	return json.Unmarshal(reply.Data, answer)
+}
+
+// startTime is how long a node may take until it has the stations, at its start.
+const startTime = 3 * time.Second
+
+// here refuses a command at once that cannot come to the node with the stations: where
+// commands do not travel, and this is another one.
+func (c *Charging) here(ctx context.Context) error {
+	if c.parts.SharedBus {
+		return nil
+	}
+	ctx, cancel := context.WithTimeout(ctx, startTime)
+	defer cancel()
+	for !c.Serving() {
+		select {
+		case <-ctx.Done():
+			return api.NewProblem(http.StatusServiceUnavailable, "Another node has the stations, and decides about them. Send this to that one: "+
+				"its log says that it has them, and a station that asks for /ocpp/ there is not answered 503.")
+		case <-time.After(20 * time.Millisecond):
+		}
+	}
+	return nil
 }
 
 // answers are who carries out the commands for which kind of actor.
@@ -190,113 +217,11 @@ func (c *Charging) answerStation(ctx context.Context, r integration.Request, o *
 		return nil, err
 	}
 	result, err := c.stations.Do(ctx, r.Subject, message, o)
+	if m, ok := message.(station.Admit); ok && err == nil && m.Admission == station.Rejected && !result.Repeated {
+		c.disconnect(id, "the station is not accepted any more")
+	}
 	return answered(r.Subject, result, err)
 }
-
-// register makes a station one of ours. What it must show is noted before, so that it is
-// never let in with less.
-func (c *Charging) register(ctx context.Context, id string, data Registration, o *actor.DoOptions) (Answer, error) {
-	if data.Admission == "" {
-		data.Admission = station.Accepted
-	}
-	register := station.Register{Connectors: len(data.Connectors), Admission: data.Admission, First: firstTransaction(id), At: c.now()}
-	registered, err := c.registered(ctx, id)
-	if err != nil {
-		return Answer{}, err
-	}
-	if !registered {
-		credentials := registry.Credentials{Profile: data.Profile}
-		if data.Key != "" {
-			if credentials.Keys, err = hashed(data.Key); err != nil {
-				return Answer{}, err
-			}
-		}
-		if _, err := station.Decide(station.Initial(""), register); err != nil {
-			return Answer{}, err
-		}
-		if _, err := c.records.Do(ctx, recordActor(id), registry.ChangeCredentials{Credentials: credentials, At: register.At}, nil); err != nil {
-			return Answer{}, err
-		}
-		if _, err := c.records.Do(ctx, recordActor(id), registry.ChangeNote{Note: data.Note, At: register.At}, nil); err != nil {
-			return Answer{}, err
-		}
-	}
-	result, err := c.stations.Do(ctx, stationActor(id), register, o)
-	a, err := answered(stationActor(id), result, err)
-	if err == nil {
-		_, err = c.inbox.Do(ctx, registry.InboxID, registry.Forget{Identity: id, Reason: registry.Known, At: register.At}, nil)
-	}
-	return a, err
-}
-
-func (c *Charging) registered(ctx context.Context, id string) (registered bool, err error) {
-	err = c.stations.View(ctx, stationActor(id), func(s *station.Station, _ version) { registered = s.Registered })
-	return registered, err
-}
-
-// hashed returns the hash of an authorization key, as a list.
-func hashed(text string) ([]string, error) {
-	key, err := ocpp.ParseKey(text)
-	if err != nil {
-		return nil, aether.Refuse(registry.BadCredentials, "%s", err.Error())
-	}
-	hash, err := ocpp.HashKey(key).MarshalText()
-	return []string{string(hash)}, err
-}
-
-// changeKey changes what a station must show. A new key that it is told is good beside the
-// old one until it has taken it.
-func (c *Charging) changeKey(ctx context.Context, id string, data Credentials, o *actor.DoOptions) (any, error) {
-	if registered, err := c.registered(ctx, id); err != nil || !registered {
-		return nil, orElse(err, errNoStation)
-	}
-	at := c.now()
-	var keys []string
-	var err error
-	if data.Key != "" {
-		if keys, err = hashed(data.Key); err != nil {
-			return nil, err
-		}
-	}
-	if !data.Tell {
-		if data.Key == "" {
-			err = c.records.View(ctx, recordActor(id), func(r *registry.Record, _ version) { keys = append(keys, r.Keys...) })
-			if err != nil {
-				return nil, err
-			}
-		}
-		result, err := c.records.Do(ctx, recordActor(id), registry.ChangeCredentials{Credentials: registry.Credentials{Profile: data.Profile, Keys: keys}, At: at}, o)
-		return answered(stationActor(id), result, err)
-	}
-	if data.Key == "" {
-		return nil, aether.Refuse(registry.BadCredentials, "say which key the station is to be told")
-	}
-	binary, err := ocpp.ParseKey(data.Key)
-	if err != nil {
-		return nil, err
-	}
-	ask := Ask{Order: station.Order{Action: station.ChangeConfiguration, Key: authorizationKey}}
-	command := newCommandID(id, o.CommandID)
-	if known, err := c.askedBefore(ctx, id, command); err != nil || known != nil {
-		return c.askedAgain(ctx, id, command, ask, known, o, err)
-	}
-	// It is good before the station can have it.
-	if _, err := c.records.Do(ctx, recordActor(id), registry.NewKey{Key: keys[0], At: at}, nil); err != nil {
-		return nil, err
-	}
-	c.secrets.put(command, secret{value: fmt.Sprintf("%x", binary), hash: keys[0]})
-	asked, err := c.ask(ctx, id, ask, o)
-	if _, ok := refused(err); ok {
-		c.secrets.drop(command)
-		if _, dropped := c.records.Do(ctx, recordActor(id), registry.DropKey{Key: keys[0], At: at}, nil); dropped != nil {
-			return nil, dropped
-		}
-	}
-	return asked, err
-}
-
-// authorizationKey is the configuration key whose value is a secret.
-const authorizationKey = "AuthorizationKey"
 
 func orElse(err, other error) error {
 	if err != nil {

@@ -2,8 +2,10 @@ package charging
 
 import (
 	"encoding/json"
+	"errors"
 	"fmt"
 	"maps"
+	"strings"
 	"time"
 
 	"github.com/aether-es/aether/apps/charging/ocpp"
@@ -52,7 +54,10 @@ func compose(o station.Order, data json.RawMessage, key secret) (ocpp.Request, e
 		fields["connectorId"], fields["type"] = o.Connector, o.Type
 	case station.ChangeConfiguration:
 		fields["key"], fields["value"] = o.Key, o.Value
-		if key.value != "" {
+		if strings.EqualFold(o.Key, authorizationKey) {
+			if key.value == "" {
+				return nil, errors.New("the new key is not known any more: the server was started again, so tell the station another one")
+			}
 			fields["value"] = key.value
 		}
 	case station.TriggerMessage, station.ExtendedTrigger:

@@ -15,14 +15,14 @@ func stationDecider() actor.Decider[*station.Station, station.Message, station.E
 		// What others ask of a station, or what it reports, is no reason to refuse what an
 		// operator wants who has not seen it: the rules look at what is the case.
 		Conflicts: func(station.Message, []station.Event) bool { return false },
-		Snapshots: actor.JSONSnapshots[*station.Station](1),
+		Snapshots: actor.JSONSnapshots[*station.Station](2),
 	}
 }
 
 func sessionDecider() actor.Decider[*session.Session, session.Command, session.Event] {
 	return actor.Decider[*session.Session, session.Command, session.Event]{
 		Kind: session.Kind, Events: session.Events(), Initial: session.Initial, Decide: session.Decide, Evolve: session.Evolve,
-		Snapshots: actor.JSONSnapshots[*session.Session](1),
+		Snapshots: actor.JSONSnapshots[*session.Session](2),
 	}
 }
 

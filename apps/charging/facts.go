@@ -63,8 +63,7 @@ func (h handler) Handle(ctx context.Context, conn *ocpp.Conn, call ocpp.Call) (o
 	case *v16.DataTransferReq:
 		return &v16.DataTransferConf{Status: v16.DataTransferUnknownVendorID}, nil
 	case *v16.SignCertificateReq:
-		// This system is no certificate authority: an operator has the request signed
-		// elsewhere, and sends the certificate with CertificateSigned.
+		// This system is no certificate authority.
 		return &v16.SignCertificateConf{Status: v16.Rejected}, nil
 	}
 	return nil, &ocpp.CallError{Code: ocpp.NotSupported, Description: "a central system does not serve " + call.Action}
@@ -121,7 +120,12 @@ func (h handler) start(ctx context.Context, id, messageID string, m *v16.StartTr
 	if err != nil {
 		return nil, err
 	}
-	info, err := h.mayStart(ctx, id, m.IDTag)
+	info, reserved := v16.IDTagInfo{}, startAt(id, start)
+	if known != nil {
+		info, err = h.authorise(ctx, id, m.IDTag)
+	} else {
+		info, err = h.mayStart(ctx, id, m.IDTag, reserved)
+	}
 	if err != nil {
 		return nil, err
 	}
@@ -133,7 +137,7 @@ func (h handler) start(ctx context.Context, id, messageID string, m *v16.StartTr
 		}
 		for _, event := range result.Events {
 			if e, ok := event.(station.TransactionStarted); ok {
-				known = &station.Transaction{ID: e.Transaction, Authorisation: e.Authorisation}
+				known = &station.Transaction{ID: e.Transaction, Authorisation: e.Authorisation, Command: e.Command}
 			}
 		}
 	}
@@ -142,11 +146,15 @@ func (h handler) start(ctx context.Context, id, messageID string, m *v16.StartTr
 			return nil, err
 		}
 	}
-	if v16.AuthorizationStatus(known.Authorisation) != info.Status {
-		info = v16.IDTagInfo{Status: v16.AuthorizationStatus(known.Authorisation)}
+	if known.Command != "" {
+		reserved = startOf(known.Command)
 	}
+	// What it was answered the first time counts, whatever the tag may do by now.
+	info.Status = v16.AuthorizationStatus(known.Authorisation)
 	if info.Status == v16.AuthorizationAccepted {
-		h.starts.add(m.IDTag, session.Key(id, known.ID), h.now())
+		h.starts.began(reserved, session.Key(id, known.ID))
+	} else {
+		h.starts.drop(reserved)
 	}
 	return &v16.StartTransactionConf{TransactionID: known.ID, IDTagInfo: info}, nil
 }
@@ -165,6 +173,16 @@ func (c *Charging) started(ctx context.Context, id string, start station.Start) 
 // stop answers a StopTransaction, which is a fact whatever it is about. The values that come
 // with it are recorded first: the end of the session follows on that of the station's.
 func (h handler) stop(ctx context.Context, id, messageID string, m *v16.StopTransactionReq) (ocpp.Response, error) {
+	// What the tag may do is asked before, while one that was made for a remote start is still
+	// good; it is no reason not to record the end.
+	conf := &v16.StopTransactionConf{}
+	if m.IDTag != "" {
+		if info, err := h.authorise(ctx, id, m.IDTag); err == nil {
+			conf.IDTagInfo = &info
+		} else {
+			h.logger.Warn("charging: a stop is answered without what its id tag may do", "station", id, "error", err)
+		}
+	}
 	transaction, connector := m.TransactionID, 0
 	if transaction <= 0 {
 		connector = h.presence.unnumbered(id)
@@ -183,13 +201,8 @@ func (h handler) stop(ctx context.Context, id, messageID string, m *v16.StopTran
 			return nil, err
 		}
 	}
-	conf := &v16.StopTransactionConf{}
-	if m.IDTag != "" {
-		info, err := h.authorise(ctx, id, m.IDTag)
-		if err != nil {
-			return nil, err
-		}
-		conf.IDTagInfo = &info
+	if transaction <= 0 {
+		h.presence.stopped(id)
 	}
 	return conf, nil
 }
@@ -209,7 +222,7 @@ func (h handler) meterValues(ctx context.Context, id string, m *v16.MeterValuesR
 	if m.TransactionID != nil {
 		transaction = *m.TransactionID
 	}
-	if transaction <= 0 && m.ConnectorID > 0 {
+	if m.TransactionID != nil && transaction <= 0 && m.ConnectorID > 0 { // others are of no transaction, as those of the clock
 		h.presence.meteredUnnumbered(id, m.ConnectorID)
 	}
 	if n := len(m.MeterValue); n > 0 {

@@ -42,6 +42,14 @@ func (c *Charging) carry(ctx context.Context, in optioned, operation, subject, k
 	return &answerOutput{ETag: api.ETag(a.Version), Body: a}, nil
 }
 
+// credentialsOutput is the answer to new credentials, with the command where the station is
+// told.
+type credentialsOutput struct {
+	Status   int
+	Location string `header:"Location"`
+	Body     Asked
+}
+
 // NoteBody is what an operator says about a station.
 type NoteBody struct {
 	Label      string          `json:"label,omitempty" maxLength:"200" example:"Car park, left"`
@@ -80,7 +88,7 @@ func (c *Charging) stationRoutes(to huma.API) {
 		})
 	huma.Register(to, operation("change-station", http.MethodPut, "/stations/{station}", "Change what is noted about a station", "All of it.", http.StatusOK),
 		func(ctx context.Context, in *struct {
-			api.Command
+			api.Plain
 			StationInput
 			Body NoteBody
 		}) (*answerOutput, error) {
@@ -96,20 +104,32 @@ func (c *Charging) stationRoutes(to huma.API) {
 		}) (*answerOutput, error) {
 			return c.carry(ctx, in, "admit "+in.Station, stationActor(in.Station), AdmitStation, station.Admit{Admission: station.Admission(in.Body.Admission)})
 		})
-	huma.Register(to, operation("change-credentials", http.MethodPost, "/stations/{station}/credentials", "Change what a station must show",
-		"A security profile is never lowered. With tell the station is told the new password, and both are good until it has taken it.", http.StatusOK),
-		func(ctx context.Context, in *struct {
-			api.Command
-			StationInput
-			Body struct {
-				Profile  int    `json:"profile" minimum:"0" maximum:"3"`
-				Password string `json:"password,omitempty" maxLength:"40" doc:"A new one; the one it has when this is missing."`
-				Tell     bool   `json:"tell,omitempty" doc:"Tell the station, which must be online; the profile stays as it is."`
-			}
-		}) (*answerOutput, error) {
-			return c.carry(ctx, in, "credentials of "+in.Station, stationActor(in.Station), ChangeKey,
-				Credentials{Profile: in.Body.Profile, Key: in.Body.Password, Tell: in.Body.Tell})
-		})
+	credentials := operation("change-credentials", http.MethodPost, "/stations/{station}/credentials", "Change what a station must show",
+		"A security profile is never lowered. What is connected has to connect again. With tell the station is told the new password "+
+			"over the connection that it has: the answer is then 202 with the command, and both passwords are good until it has taken it.", http.StatusOK)
+	huma.Register(to, credentials, func(ctx context.Context, in *struct {
+		api.Plain
+		StationInput
+		Body struct {
+			Profile  int    `json:"profile" minimum:"0" maximum:"3"`
+			Password string `json:"password,omitempty" maxLength:"40" doc:"A new one; the one it has when this is missing."`
+			Tell     bool   `json:"tell,omitempty" doc:"Tell the station, which must be online; the profile stays as it is."`
+		}
+	}) (*credentialsOutput, error) {
+		options, err := in.Options("credentials of " + in.Station)
+		if err != nil {
+			return nil, err
+		}
+		out := &credentialsOutput{Status: http.StatusOK}
+		data := Credentials{Profile: in.Body.Profile, Key: in.Body.Password, Tell: in.Body.Tell}
+		if err := c.send(ctx, stationActor(in.Station), ChangeKey, data, options, &out.Body); err != nil {
+			return nil, problem(err)
+		}
+		if out.Body.Command != "" {
+			out.Status, out.Location = http.StatusAccepted, "/api/charging/commands/"+out.Body.Command
+		}
+		return out, nil
+	})
 	huma.Register(to, operation("abandon-transaction", http.MethodPost, "/stations/{station}/transactions/{transaction}/abandon", "Give up a transaction that runs in the books only",
 		"If the station tells of its end later all the same, that counts.", http.StatusOK),
 		func(ctx context.Context, in *struct {
@@ -144,7 +164,10 @@ func (c *Charging) stationRoutes(to huma.API) {
 func (c *Charging) wireRoute(to huma.API) {
 	huma.Register(to, operation("get-wire", http.MethodGet, "/stations/{station}/wire", "What went over the wire of a station lately",
 		"The last 200 messages since this node has the stations, without credentials; live in the topic charging-wire/{station}.", http.StatusOK),
-		func(_ context.Context, in *StationInput) (*struct{ Body WireLog }, error) {
+		func(ctx context.Context, in *StationInput) (*struct{ Body WireLog }, error) {
+			if registered, err := c.registered(ctx, in.Station); err != nil || !registered {
+				return nil, problem(orElse(err, errNoStation))
+			}
 			return &struct{ Body WireLog }{c.Wire(in.Station)}, nil
 		})
 }

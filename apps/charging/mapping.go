@@ -6,6 +6,7 @@ import (
 	"strings"
 
 	"github.com/aether-es/aether"
+	"github.com/aether-es/aether/apps/charging/ocpp"
 	"github.com/aether-es/aether/apps/charging/registry"
 	"github.com/aether-es/aether/apps/charging/session"
 	"github.com/aether-es/aether/apps/charging/station"
@@ -67,7 +68,11 @@ func (r registries) mapping() integration.Mapping {
 func (r registries) public(e aether.Event) (json.RawMessage, error) {
 	switch e.Kind() {
 	case station.Kind:
-		return r.stations.Newest(e)
+		data, err := r.stations.Newest(e)
+		if err == nil && e.Type == "CommandRequested" { // where to upload to may have a password in it
+			data = ocpp.Redact(data)
+		}
+		return data, err
 	case session.Kind:
 		return r.sessions.Newest(e)
 	case registry.IDTagKind:

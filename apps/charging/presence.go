@@ -33,11 +33,11 @@ type sign struct {
 
 const severalConnectors = -1
 
-// restart says that this node begins to watch; what it has heard before is past.
-func (p *presence) restart(now time.Time) {
-	p.seenBy.Clear()
-	p.started.Store(now.UnixMicro())
-}
+// restart says that this node begins to watch.
+func (p *presence) restart(now time.Time) { p.started.Store(now.UnixMicro()) }
+
+// clear says that it has ended; what it has heard is past.
+func (p *presence) clear() { p.seenBy.Clear() }
 
 func (p *presence) of(id string) *sign {
 	if s, ok := p.seenBy.Load(id); ok {
@@ -72,8 +72,11 @@ func (p *presence) meteredUnnumbered(id string, connector int) {
 }
 
 // unnumbered returns the connector that a stop without a transaction's ID is of, 0 when
-// that is not known, and forgets it.
-func (p *presence) unnumbered(id string) int { return int(max(p.of(id).metered.Swap(0), 0)) }
+// that is not known.
+func (p *presence) unnumbered(id string) int { return int(max(p.of(id).metered.Load(), 0)) }
+
+// stopped forgets it: the stop is recorded.
+func (p *presence) stopped(id string) { p.of(id).metered.Store(0) }
 
 // seen returns the last sign of life of a station, zero when this node has heard none, and
 // by how many seconds its clock was ahead, nil when that is not known.

@@ -1,12 +1,15 @@
 package charging_test
 
 import (
+	"errors"
 	"net/http"
+	"strings"
 	"testing"
 	"time"
 
 	"github.com/aether-es/aether/aethertest"
 	"github.com/aether-es/aether/apps/charging"
+	"github.com/aether-es/aether/apps/charging/ocpp"
 	"github.com/aether-es/aether/apps/charging/ocpp/v16"
 )
 
@@ -100,4 +103,25 @@ func TestMassDisconnectionIsOneNotice(t *testing.T) {
 		w.must(http.MethodGet, "/notices", nil, &page)
 		return len(page.Notices) == 1 && page.Notices[0].Count == 4
 	})
+}
+
+// Where another node has the stations, and commands do not travel, they are refused at once
+// with the reason; so is a station, which is to come again.
+func TestAnotherNodeHasTheStations(t *testing.T) {
+	t.Parallel()
+	w := newWorld(t, charging.Config{})
+	other := &world{t: t, store: w.store, leases: w.leases}
+	other.start("127.0.0.1:0")
+	var problem struct{ Type, Detail string }
+	if status := other.ask(http.MethodPost, "/stations", map[string]any{"id": "CP-1"}, &problem); status != http.StatusServiceUnavailable || !strings.Contains(problem.Detail, "Another node has the stations") {
+		t.Errorf("a command was answered %d, %+v", status, problem)
+	}
+	_, err := other.dial("CP-1", nil, nil)
+	if refused := (*ocpp.HandshakeError)(nil); !errors.As(err, &refused) || refused.Status != http.StatusServiceUnavailable || refused.RetryAfter == 0 {
+		t.Errorf("a station: %v", err)
+	}
+	w.stop()
+	w.until("the other one has them", other.charging.Serving)
+	other.register("CP-1")
+	other.connect("CP-1", nil).boot()
 }

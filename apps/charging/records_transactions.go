@@ -168,8 +168,13 @@ func (t *transactionRecord) facets() []readdb.Value {
 	if t.Start != nil {
 		tag := registry.TagKey(t.Start.IDTag)
 		names = append(names, ofTag+tag)
+		payer := tag // of a remote start the tag was made for it, and says nothing
+		if t.Start.Account != "" {
+			payer = registry.TagKey(t.Start.Account)
+			names = append(names, ofTag+payer)
+		}
 		if t.runs() {
-			names = append(names, ofRunning+tag)
+			names = append(names, ofRunning+payer)
 		}
 	}
 	values := facets(t.began(), t.Key, names...)

@@ -136,6 +136,7 @@ func (c *Charging) recordCall(ctx context.Context, call effect.Call, outcome eff
 	case !outcome.Done:
 		fact = station.NotSent{ID: requested.ID, Detail: outcome.Reason, At: c.now()}
 	case outcome.Data == nil:
+		c.secrets.drop(requested.ID)
 		return nil // it is known from the station's stream, see resolveCall
 	default:
 		var a answer
@@ -146,6 +147,9 @@ func (c *Charging) recordCall(ctx context.Context, call effect.Call, outcome eff
 	}
 	if _, err := c.stations.Record(ctx, call.Cause.ActorID, fact, noted(call, "")); err != nil {
 		return err
+	}
+	if a, ok := fact.(station.Answered); !ok || !a.Accepted {
+		c.starts.drop(startOf(requested.ID))
 	}
 	return c.keyTold(ctx, key(call.Cause.ActorID), requested.ID, fact)
 }
@@ -204,7 +208,7 @@ func (c *Charging) answeredLate(_ *ocpp.Conn, request ocpp.Request, response ocp
 	if err != nil {
 		return // it cannot be read, so nobody knows still
 	}
-	go func() {
+	c.background.Go(func() {
 		ctx, cancel := context.WithTimeout(context.Background(), time.Minute)
 		defer cancel()
 		id := late.conn.Identity()
@@ -221,7 +225,7 @@ func (c *Charging) answeredLate(_ *ocpp.Conn, request ocpp.Request, response ocp
 		if err != nil {
 			c.logger.Error("charging: a late answer could not be noted", "station", id, "command", late.command, "error", err)
 		}
-	}()
+	})
 }
 
 // forgetAsked forgets the calls of a connection that is over.

@@ -1,7 +1,6 @@
 package charging_test
 
 import (
-	"encoding/json"
 	"net/http"
 	"strings"
 	"testing"
@@ -243,7 +242,9 @@ func TestANewPasswordIsToldAndNoEventHasIt(t *testing.T) {
 		t.Fatal(err)
 	}
 	b.boot()
-	w.must(http.MethodPost, "/stations/CP-1/credentials", map[string]any{"profile": 1, "password": young, "tell": true}, nil)
+	var told charging.Asked
+	w.must(http.MethodPost, "/stations/CP-1/credentials", map[string]any{"profile": 1, "password": young, "tell": true}, &told)
+	w.reaches(told.Command, station.IsEffective)
 	w.until("the old one is good no more", func() bool {
 		other, err := w.dial("CP-1", nil, &ocpp.ClientOptions{Password: old})
 		if err == nil {
@@ -254,9 +255,8 @@ func TestANewPasswordIsToldAndNoEventHasIt(t *testing.T) {
 	if _, err := w.dial("CP-1", nil, &ocpp.ClientOptions{Password: young}); err != nil {
 		t.Errorf("with the new one: %v", err)
 	}
-	told, _ := json.Marshal(b.got("ChangeConfiguration"))
-	if !strings.Contains(strings.ToLower(string(told)), "4142434445464748494a30313233343536373839") {
-		t.Errorf("the station was told %s", told)
+	if calls := string(mustJSON(t, b.got("ChangeConfiguration"))); !strings.Contains(strings.ToLower(calls), "4142434445464748494a30313233343536373839") {
+		t.Errorf("the station was told %s", calls)
 	}
 	for e, err := range w.store.ReadLog(t.Context(), 0, nil) {
 		if text := strings.ToLower(string(e.Data)); err != nil || strings.Contains(text, strings.ToLower(young)) || strings.Contains(text, "4142434445464748") {
@@ -265,8 +265,7 @@ func TestANewPasswordIsToldAndNoEventHasIt(t *testing.T) {
 	}
 	var wire charging.WireLog
 	w.must(http.MethodGet, "/stations/CP-1/wire", nil, &wire)
-	log, _ := json.Marshal(wire)
-	if len(wire.Messages) == 0 || strings.Contains(strings.ToLower(string(log)), "4142434445464748") {
+	if log := string(mustJSON(t, wire)); len(wire.Messages) == 0 || strings.Contains(strings.ToLower(log), "4142434445464748") {
 		t.Errorf("the wire log has the password: %s", log)
 	}
 }

@@ -1,6 +1,7 @@
 package charging
 
 import (
+	"container/list"
 	"context"
 	"encoding/json"
 	"sync"
@@ -9,35 +10,47 @@ import (
 	"github.com/aether-es/aether/live"
 )
 
-// What goes over the wire is kept for people who look, for a while and in memory only.
+// What goes over the wire is kept for people who look, for a while and in memory only: the
+// last messages of every station as far as there is room for all, else the newest of all.
 const (
 	wireMessages = 200      // of a station
-	wireStations = 500      // that have a log at a time; those with the oldest messages go
+	wireBudget   = 64 << 20 // bytes of all messages
 	wireBytes    = 16 << 10 // of a message; more is cut
+	wireOverhead = 400      // about what a message takes beside its texts
 )
 
 // wires are the logs of the stations. It is safe for concurrent use.
 type wires struct {
+	budget int
 	mu     sync.Mutex
 	number uint64
+	size   int
+	all    *list.List // of *wireEntry, the oldest first
 	logs   map[string]*wireLog
 	dirty  map[string]bool // stations whose log has something that was not published
 	wake   chan struct{}   // full when there are some
 }
 
-// wireLog is a ring of messages.
+// wireLog has the messages of a station: the elements of the list of all, the oldest first.
 type wireLog struct {
-	messages  []WireDocument
-	last      uint64 // number of a message
-	published uint64
+	messages  []*list.Element
+	published uint64 // number of a message
 }
 
-func newWires() *wires {
-	return &wires{logs: make(map[string]*wireLog), dirty: make(map[string]bool), wake: make(chan struct{}, 1)}
+type wireEntry struct {
+	WireDocument
+	station string
+	size    int
+}
+
+func newWires(budget int) *wires {
+	return &wires{budget: budget, all: list.New(), logs: make(map[string]*wireLog), dirty: make(map[string]bool), wake: make(chan struct{}, 1)}
 }
 
 // note keeps a message. It does not block.
-func (w *wires) note(conn *ocpp.Conn, m ocpp.Wire) {
+func (w *wires) note(conn *ocpp.Conn, m ocpp.Wire) { w.add(conn.Identity(), m) }
+
+func (w *wires) add(id string, m ocpp.Wire) {
 	d := WireDocument{
 		Time: m.Time.UTC(), Sent: m.Sent, Type: int(m.Type), ID: m.ID, Action: m.Action,
 		Elapsed: m.Elapsed.Milliseconds(), Problem: m.Problem,
@@ -50,24 +63,22 @@ func (w *wires) note(conn *ocpp.Conn, m ocpp.Wire) {
 	case len(m.Message) > 0:
 		d.Message, _ = json.Marshal(string(m.Message))
 	}
-	id := conn.Identity()
+	size := wireOverhead + cap(d.Message) + len(d.ID) + len(d.Action) + len(d.Problem)
 	w.mu.Lock()
 	w.number++
 	d.Number = w.number
 	log := w.logs[id]
 	if log == nil {
-		if len(w.logs) >= wireStations {
-			w.dropOldest()
-		}
 		log = &wireLog{}
 		w.logs[id] = log
 	}
-	log.last = d.Number
 	if len(log.messages) == wireMessages {
-		copy(log.messages, log.messages[1:])
-		log.messages = log.messages[:wireMessages-1]
+		w.drop(log)
 	}
-	log.messages = append(log.messages, d)
+	log.messages = append(log.messages, w.all.PushBack(&wireEntry{d, id, size}))
+	for w.size += size; w.size > w.budget; {
+		w.drop(w.logs[w.all.Front().Value.(*wireEntry).station]) // of which it is the oldest too
+	}
 	w.dirty[id] = true
 	w.mu.Unlock()
 	select {
@@ -76,15 +87,24 @@ func (w *wires) note(conn *ocpp.Conn, m ocpp.Wire) {
 	}
 }
 
-// dropOldest is called with the lock.
-func (w *wires) dropOldest() {
-	oldest, last := "", w.number
-	for id, log := range w.logs {
-		if log.last < last {
-			oldest, last = id, log.last
-		}
+// drop drops the oldest message of a log. It is called with the lock.
+func (w *wires) drop(log *wireLog) {
+	m := w.all.Remove(log.messages[0]).(*wireEntry)
+	w.size -= m.size
+	log.messages[0] = nil
+	if log.messages = log.messages[1:]; len(log.messages) == 0 {
+		delete(w.logs, m.station)
 	}
-	delete(w.logs, oldest)
+}
+
+// clear forgets all messages; their numbers go on.
+func (w *wires) clear() {
+	w.mu.Lock()
+	defer w.mu.Unlock()
+	w.all.Init()
+	clear(w.logs)
+	clear(w.dirty)
+	w.size = 0
 }
 
 // log returns what went over the wire of a station, the newest last.
@@ -93,7 +113,10 @@ func (w *wires) log(id string) (d WireLog, last uint64) {
 	defer w.mu.Unlock()
 	d = WireLog{Station: id, Messages: []WireDocument{}}
 	if log := w.logs[id]; log != nil {
-		d.Messages, last = append(d.Messages, log.messages...), log.last
+		for _, e := range log.messages {
+			m := e.Value.(*wireEntry)
+			d.Messages, last = append(d.Messages, m.WireDocument), m.Number
+		}
 	}
 	return d, last
 }
@@ -108,12 +131,11 @@ func (w *wires) news() map[string][]WireDocument {
 		if log == nil {
 			continue
 		}
-		for _, m := range log.messages {
-			if m.Number > log.published {
-				news[id] = append(news[id], m)
+		for _, e := range log.messages {
+			if m := e.Value.(*wireEntry); m.Number > log.published {
+				news[id], log.published = append(news[id], m.WireDocument), m.Number
 			}
 		}
-		log.published = log.last
 	}
 	clear(w.dirty)
 	return news

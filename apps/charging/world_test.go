@@ -20,6 +20,7 @@ import (
 	"github.com/aether-es/aether/apps/charging/ocpp/v16"
 	"github.com/aether-es/aether/apps/internal/node"
 	"github.com/aether-es/aether/apps/internal/server"
+	"github.com/aether-es/aether/lease"
 	"github.com/aether-es/aether/memstore"
 	"github.com/aether-es/aether/readdb"
 )
@@ -30,6 +31,7 @@ type world struct {
 	url      string
 	store    aether.EventStore
 	config   charging.Config
+	leases   *lease.Local // shared by all processes on the store
 	charging *charging.Charging
 	client   *http.Client
 	stop     func() // ends the server; the store stays
@@ -44,8 +46,9 @@ func newWorld(t testing.TB, config charging.Config) *world {
 		t.Fatal(err)
 	}
 	config.SoleWriter = true
-	w := &world{t: t, store: store, config: config}
+	w := &world{t: t, store: store, config: config, leases: &lease.Local{}}
 	w.start("127.0.0.1:0")
+	w.until("stations may come", w.charging.Serving)
 	return w
 }
 
@@ -57,7 +60,9 @@ func (w *world) start(address string) {
 		w.t.Fatal(err)
 	}
 	logger := slog.New(slog.DiscardHandler)
-	if w.charging, err = charging.New(node.Alone(w.store, "test", db, logger), w.config); err != nil {
+	parts := node.Alone(w.store, "test", db, logger)
+	parts.Leases = w.leases
+	if w.charging, err = charging.New(parts, w.config); err != nil {
 		w.t.Fatal(err)
 	}
 	s, err := server.New(server.Config{Store: w.store, Namespace: "test", Version: "test", Logger: logger}, w.charging)
@@ -84,7 +89,7 @@ func (w *world) start(address string) {
 		})
 	}
 	w.t.Cleanup(w.stop)
-	w.until("the system is ready", func() bool { return w.charging.Status().Ready && w.charging.Serving() })
+	w.until("the system is ready", func() bool { return w.charging.Status().Ready })
 }
 
 // restart ends the server and starts it again at the same address.
@@ -92,6 +97,7 @@ func (w *world) restart() {
 	w.t.Helper()
 	w.stop()
 	w.start(strings.TrimPrefix(w.url, "http://"))
+	w.until("stations may come", w.charging.Serving)
 }
 
 // until waits for something that happens in the background.
@@ -263,4 +269,13 @@ func (b *box) status(connector int, status v16.ChargePointStatus) {
 func isCallError(err error, code ocpp.ErrorCode) bool {
 	call := (*ocpp.CallError)(nil)
 	return errors.As(err, &call) && call.Code == code
+}
+
+func mustJSON(t testing.TB, value any) []byte {
+	t.Helper()
+	data, err := json.Marshal(value)
+	if err != nil {
+		t.Fatal(err)
+	}
+	return data
 }

@@ -19,19 +19,6 @@ type commandOutput struct {
 	Body CommandDocument
 }
 
-// CustomerCommand is the input of the commands of customers, in headers. They take no
-// If-Match: that others buy meanwhile is no conflict to anybody.
-type CustomerCommand struct {
-	IdempotencyKey string `header:"Idempotency-Key" maxLength:"200" doc:"Names the command. The same key again, for the same operation upon the same thing, has no further effect and returns the first result, at any later time; with another command it is an error."`
-	Traceparent    string `header:"traceparent" maxLength:"200" doc:"W3C trace context; the events keep it."`
-}
-
-// Options returns them as a host takes them, for an operation.
-func (c *CustomerCommand) Options(operation string) (*actor.DoOptions, error) {
-	command := api.Command{IdempotencyKey: c.IdempotencyKey, Traceparent: c.Traceparent}
-	return command.Options(operation)
-}
-
 // optioned is an input with the options of a command.
 type optioned interface {
 	Options(operation string) (*actor.DoOptions, error)
@@ -209,7 +196,7 @@ func (t *Tickets) customerRoutes(to huma.API) {
 	huma.Register(to, commandOperation("claim-tickets", http.MethodPost, "/pools/{pool}/claims", "Claim tickets",
 		"Holds them for ten minutes, at the price that the customer has seen or a lower one. Where the price is higher by now it is refused with the new price.", http.StatusCreated),
 		func(ctx context.Context, in *struct {
-			CustomerCommand
+			api.Plain
 			CustomerHeader
 			PoolInput
 			Body struct {
@@ -229,7 +216,7 @@ func (t *Tickets) customerRoutes(to huma.API) {
 	huma.Register(to, commandOperation("buy-tickets", http.MethodPost, "/claims/{claim}/buy", "Buy what is claimed",
 		"Where it is paid for online this starts the payment, and the claim tells what becomes of it.", http.StatusOK),
 		func(ctx context.Context, in *struct {
-			CustomerCommand
+			api.Plain
 			CustomerHeader
 			ClaimInput
 			Body struct {
@@ -246,7 +233,7 @@ func (t *Tickets) customerRoutes(to huma.API) {
 		})
 	huma.Register(to, commandOperation("give-back-tickets", http.MethodDelete, "/claims/{claim}", "Give a claim back", "Its tickets are available again at once.", http.StatusOK),
 		func(ctx context.Context, in *struct {
-			CustomerCommand
+			api.Plain
 			CustomerToken
 			ClaimInput
 		}) (*commandOutput, error) {
@@ -258,7 +245,7 @@ func (t *Tickets) waitingRoutes(to huma.API) {
 	huma.Register(to, commandOperation("join-waiting-list", http.MethodPost, "/pools/{pool}/waiting-list", "Join the waiting list",
 		"Of a pool that is sold out. What comes free is offered to the first in line, for half an hour.", http.StatusCreated),
 		func(ctx context.Context, in *struct {
-			CustomerCommand
+			api.Plain
 			CustomerHeader
 			PoolInput
 			Body QuantityBody
@@ -273,7 +260,7 @@ func (t *Tickets) waitingRoutes(to huma.API) {
 		})
 	huma.Register(to, commandOperation("leave-waiting-list", http.MethodDelete, "/pools/{pool}/waiting-list", "Leave the waiting list", "", http.StatusOK),
 		func(ctx context.Context, in *struct {
-			CustomerCommand
+			api.Plain
 			CustomerToken
 			PoolInput
 		}) (*commandOutput, error) {
@@ -281,7 +268,7 @@ func (t *Tickets) waitingRoutes(to huma.API) {
 		})
 	huma.Register(to, commandOperation("join-waiting-room", http.MethodPost, "/pools/{pool}/room", "Join the waiting room", "Customers are let in in the order in which they came.", http.StatusCreated),
 		func(ctx context.Context, in *struct {
-			CustomerCommand
+			api.Plain
 			CustomerHeader
 			PoolInput
 			Body CustomerBody

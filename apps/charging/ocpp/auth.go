@@ -36,8 +36,12 @@ type Credentials struct {
 	Profile int
 
 	// Keys are the authorization keys that are accepted. There are two while it is
-	// not known whether the station has taken a new one.
+	// not known whether the station has taken a new one, which is the last.
 	Keys []KeyHash
+
+	// Epoch is the greatest that is known of the station, from this server or another:
+	// that of the new connection is greater, whatever the clocks of machines show.
+	Epoch int64
 
 	// CommonName is what the subject of the certificate must have: the serial number
 	// of the station (A00.FR.405). By default it is the identity.
@@ -52,27 +56,33 @@ type Credentials struct {
 type shown struct {
 	profile     int
 	certificate *x509.Certificate
+	key         int // see [Peer]
 }
+
+// noKey is the index of none.
+const noKey = -1
 
 // check finds the highest profile that a request fulfils.
 func (c *Credentials) check(r *http.Request, identity string, tlsInFront bool) shown {
 	secure := r.TLS != nil || tlsInFront
 	if certificate := c.certificate(r, identity); certificate != nil {
-		return shown{3, certificate}
+		return shown{3, certificate, noKey}
 	}
 	if password, ok := basicAuth(r, identity); ok {
-		matches := false
-		for _, key := range c.Keys {
-			matches = key.Matches(password) || matches
+		matching := noKey
+		for i, key := range c.Keys {
+			if key.Matches(password) {
+				matching = i
+			}
 		}
 		switch {
-		case matches && secure:
-			return shown{2, nil}
-		case matches:
-			return shown{1, nil}
+		case matching != noKey && secure:
+			return shown{2, nil, matching}
+		case matching != noKey:
+			return shown{1, nil, matching}
 		}
 	}
-	return shown{0, nil}
+	return shown{0, nil, noKey}
 }
 
 // certificate returns the client certificate if it has been verified and is that of

@@ -17,11 +17,16 @@ type Peer struct {
 	Identity string
 
 	// Epoch orders the handshakes of a server: a newer one has a greater epoch, also
-	// after a restart, as far as the clock goes on. 0 for a client.
+	// after a restart and on another machine, as far as [Credentials] have the last one.
+	// 0 for a client.
 	Epoch int64
 
 	// Profile is the security profile that the station has fulfilled, 0 to 3.
 	Profile int
+
+	// Key is which of the keys in [Credentials] the station has shown, the last one that
+	// matches, and -1 where it has shown none. Not set for a client.
+	Key int
 
 	// RemoteAddr is the network address of the peer, and Certificate what it has
 	// shown with profile 3.

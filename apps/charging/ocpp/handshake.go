@@ -117,7 +117,10 @@ func (s *Server) authenticate(r *http.Request, identity string) (Peer, *refusal)
 	default:
 		return Peer{}, &refusal{http.StatusUnauthorized, "the identity and its authorization key are needed as user and password"}
 	}
-	return Peer{Identity: identity, Profile: got.profile, Certificate: got.certificate, RemoteAddr: r.RemoteAddr}, nil
+	return Peer{
+		Identity: identity, Profile: got.profile, Certificate: got.certificate, Key: got.key, RemoteAddr: r.RemoteAddr,
+		Epoch: s.nextEpoch(credentials.Epoch), // before the station knows that it is connected, and may connect again
+	}, nil
 }
 
 // refuse answers with a status.
@@ -143,7 +146,6 @@ func (s *Server) upgrade(w http.ResponseWriter, r *http.Request, peer Peer, rele
 	if s.o.NoCompression {
 		compression = websocket.CompressionDisabled
 	}
-	peer.Epoch = s.nextEpoch() // before the station knows that it is connected, and may connect again
 	taken := &hijacker{ResponseWriter: w}
 	ws, err := websocket.Accept(taken, r, &websocket.AcceptOptions{
 		Subprotocols: []string{s.messages.Subprotocol()}, OriginPatterns: s.o.OriginPatterns, CompressionMode: compression,

@@ -120,11 +120,21 @@ func (s *Server) Call(ctx context.Context, identity string, request Request) (Re
 	return c.Call(ctx, request)
 }
 
-// nextEpoch numbers the handshakes.
-func (s *Server) nextEpoch() int64 {
+// Disconnect closes the newest connection of a station, if there is one, as a violation of
+// policy, with a reason of at most 123 bytes. It does not wait for that.
+func (s *Server) Disconnect(identity, reason string) {
 	s.mu.Lock()
 	defer s.mu.Unlock()
-	s.epoch = max(s.epoch+1, time.Now().UnixMicro())
+	if c, ok := s.conns[identity]; ok && !s.draining {
+		s.work.Go(func() { c.Close(websocket.StatusPolicyViolation, reason) })
+	}
+}
+
+// nextEpoch numbers the handshakes; known is the greatest epoch that the station has had.
+func (s *Server) nextEpoch(known int64) int64 {
+	s.mu.Lock()
+	defer s.mu.Unlock()
+	s.epoch = max(s.epoch+1, time.Now().UnixMicro(), known+1)
 	return s.epoch
 }
 

@@ -197,6 +197,58 @@ func TestNewestConnectionWinsAndTheOldOnesEndIsKnownByItsEpoch(t *testing.T) {
 	}
 }
 
+// The clock of this machine may be behind that of another one, or be set back.
+func TestEpochIsGreaterThanTheOneThatIsKnown(t *testing.T) {
+	known := time.Now().AddDate(1, 0, 0).UnixMicro()
+	j := newJournal()
+	_, endpoint := serve(t, book{"CP1": {Epoch: known}, "CP2": {}}, j, nil)
+	for _, identity := range []string{"CP1", "CP1", "CP2"} {
+		conn, _ := join(t, endpoint, identity, nil)
+		beat(t, conn)
+	}
+	j.mu.Lock()
+	defer j.mu.Unlock()
+	for i, c := range j.conns {
+		if c.Epoch() <= known {
+			t.Errorf("connection %d has the epoch %d, and %d is known", i, c.Epoch(), known)
+		}
+		known = c.Epoch()
+	}
+}
+
+func TestPeerSaysWhichKeyTheStationHasShown(t *testing.T) {
+	old, key := ocpp.NewKey(), ocpp.NewKey()
+	hashes := []ocpp.KeyHash{ocpp.HashKey(old), ocpp.HashKey(key), ocpp.HashKey(key)}
+	server, endpoint := serve(t, book{"CP1": {Profile: 1, Keys: hashes}, "CP2": {Keys: hashes}}, newJournal(), nil)
+	for _, test := range []struct {
+		identity, password string
+		want               int
+	}{{"CP1", string(old), 0}, {"CP1", string(key), 2}, {"CP2", "", -1}, {"CP2", "sixteen bytes no", -1}, {"CP2", string(old), 0}} {
+		conn, _ := join(t, endpoint, test.identity, &ocpp.ClientOptions{Password: test.password})
+		beat(t, conn)
+		if current, ok := server.Conn(test.identity); !ok || current.Peer().Key != test.want {
+			t.Errorf("%s with %q has shown the key %d, want %d", test.identity, test.password, current.Peer().Key, test.want)
+		}
+	}
+}
+
+func TestDisconnect(t *testing.T) {
+	j := newJournal()
+	server, endpoint := serve(t, book{"CP1": {}, "CP2": {}}, j, nil)
+	one, over := join(t, endpoint, "CP1", nil)
+	two, _ := join(t, endpoint, "CP2", nil)
+	beat(t, one)
+	beat(t, two)
+	server.Disconnect("CP3", "it is not there")
+	server.Disconnect("CP1", "it may not come any more")
+	closed := websocket.CloseError{}
+	if err := <-over; !errors.As(err, &closed) || closed.Code != websocket.StatusPolicyViolation || closed.Reason != "it may not come any more" {
+		t.Errorf("it ends with %v", err)
+	}
+	j.await(t, "disconnected CP1", ocpp.ErrClosed.Error())
+	beat(t, two)
+}
+
 // rawDial makes a handshake without a WebSocket library, so that nothing reads or
 // answers pings: a socket that is dead and open.
 func rawDial(t *testing.T, endpoint, identity string) net.Conn {

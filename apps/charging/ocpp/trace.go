@@ -46,6 +46,10 @@ const hidden = "***"
 // withheld stands for a message that cannot be searched for credentials.
 const withheld = "(withheld: it may contain credentials, and is not JSON)"
 
+// Redact returns a copy of a message, or of a part of one, without the credentials that are
+// known as such: the value of AuthorizationKey, user information in URLs.
+func Redact(data []byte) []byte { return redact(data) }
+
 // redact returns a copy of a message without the credentials that are known as such.
 func redact(data []byte) []byte {
 	if !suspicious(data) {

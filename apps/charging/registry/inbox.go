@@ -13,11 +13,14 @@ const InboxKind = "inbox"
 // InboxID is its ID.
 const InboxID = InboxKind + "/stations"
 
-// What the inbox keeps: so many stations, and of each a new event when it has not knocked
-// for so long. Anybody can knock, under any name, so all of this is bounded.
+// What the inbox keeps: so many stations, of each an event when its last one is so long ago,
+// and so many new ones in a minute. Anybody can knock, under any name: whoever is in the full
+// inbox stays there until it has not knocked for KnockedIn, and who is not finds no place.
+// So the stream of a full inbox grows by no more than 2*MaxInbox events in KnockedIn.
 const (
-	MaxInbox  = 500
-	KnockedIn = time.Hour
+	MaxInbox     = 500
+	KnockedIn    = time.Hour
+	MaxNewcomers = 30
 )
 
 // Stranger is a station that has knocked.
@@ -90,15 +93,7 @@ func InitialInbox(string) Inbox { return Inbox{} }
 func DecideInbox(i Inbox, command InboxCommand) ([]InboxEvent, error) {
 	switch c := command.(type) {
 	case Knock:
-		known, ok := i[c.Identity]
-		if ok && c.At.Sub(known.Last) < KnockedIn {
-			return nil, nil
-		}
-		events := []InboxEvent{StrangerKnocked(c)}
-		if !ok && len(i) >= MaxInbox {
-			events = append([]InboxEvent{StrangerForgotten{i.oldest(), Crowded, c.At}}, events...)
-		}
-		return events, nil
+		return i.knock(c), nil
 	case Forget:
 		if _, ok := i[c.Identity]; !ok {
 			if c.Reason == Known {
@@ -109,6 +104,36 @@ func DecideInbox(i Inbox, command InboxCommand) ([]InboxEvent, error) {
 		return []InboxEvent{StrangerForgotten(c)}, nil
 	}
 	return nil, aether.Refuse(unknownCommand, "an inbox knows no %T", command)
+}
+
+func (i Inbox) knock(c Knock) []InboxEvent {
+	known, ok := i[c.Identity]
+	switch {
+	case ok && c.At.Sub(known.Last) < KnockedIn:
+		return nil
+	case ok:
+		return []InboxEvent{StrangerKnocked(c)}
+	case i.newcomers(c.At) >= MaxNewcomers:
+		return nil
+	case len(i) < MaxInbox:
+		return []InboxEvent{StrangerKnocked(c)}
+	}
+	oldest := i.oldest()
+	if c.At.Sub(i[oldest].Last) < 2*KnockedIn { // its knocks in the hour after Last are in no event
+		return nil
+	}
+	return []InboxEvent{StrangerForgotten{oldest, Crowded, c.At}, StrangerKnocked(c)}
+}
+
+// newcomers is how many have come in the last minute.
+func (i Inbox) newcomers(now time.Time) int {
+	n := 0
+	for _, s := range i {
+		if now.Sub(s.First).Abs() < time.Minute {
+			n++
+		}
+	}
+	return n
 }
 
 // oldest is who has not knocked for the longest time; of several the first by name.

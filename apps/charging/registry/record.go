@@ -77,7 +77,8 @@ type (
 	}
 	ChangeCredentials struct {
 		Credentials
-		At time.Time `json:"at"`
+		Anew bool      `json:"anew"` // of a station that is being registered: it has no profile yet
+		At   time.Time `json:"at"`
 	}
 	NewKey struct {
 		Key string    `json:"key"`
@@ -123,19 +124,22 @@ func DecideRecord(r *Record, command RecordCommand) ([]RecordEvent, error) {
 		switch {
 		case c.Profile < 0 || c.Profile > 3:
 			return nil, aether.Refuse(BadCredentials, "a security profile is 0 to 3; this is %d", c.Profile)
-		case c.Profile < r.Profile:
+		case c.Profile < r.Profile && !c.Anew:
 			return nil, aether.Refuse(BadCredentials, "a security profile is never lowered (security white paper A00.FR.005); the station has %d", r.Profile)
 		case (c.Profile == 1 || c.Profile == 2) && len(c.Keys) == 0:
 			return nil, aether.Refuse(BadCredentials, "the security profile %d needs an authorization key", c.Profile)
 		case c.Profile == r.Profile && slices.Equal(c.Keys, r.Keys):
 			return nil, nil
 		}
-		return []RecordEvent{CredentialsChanged(c)}, nil
+		return []RecordEvent{CredentialsChanged{c.Credentials, c.At}}, nil
 	case NewKey:
-		if len(r.Keys) == 0 {
+		switch len(r.Keys) {
+		case 0:
 			return keys(c.At, c.Key), nil
+		case 1:
+			return keys(c.At, r.Keys[0], c.Key), nil
 		}
-		return keys(c.At, r.Keys[0], c.Key), nil
+		return nil, aether.Refuse(KeyPending, "it is not known yet whether the station has the key that it was told last: it shows which it has when it connects again")
 	case ConfirmKey:
 		if !slices.Contains(r.Keys, c.Key) {
 			return nil, nil // another one has taken its place meanwhile

@@ -23,6 +23,7 @@ const (
 	NoTariff       = "no-tariff"
 	BadRecord      = "bad-record"
 	BadCredentials = "bad-credentials"
+	KeyPending     = "key-pending"
 	NotInInbox     = "not-in-inbox"
 	unknownCommand = "unknown-command"
 )

@@ -124,21 +124,24 @@ func TestKeys(t *testing.T) {
 			t.Errorf("after %+v the keys are %v, want %v", command, r.Keys, want)
 		}
 	}
-	do(ChangeCredentials{Credentials{1, []string{"a"}}, noon}, "a")
-	do(NewKey{"b", noon}, "a", "b")
+	do(ChangeCredentials{Credentials{1, []string{"a"}}, false, noon}, "a")
 	do(NewKey{"c", noon}, "a", "c")
-	do(ConfirmKey{"b", noon}, "a", "c") // another one has taken its place
+	if _, err := DecideRecord(r, NewKey{"d", noon}); !refusedFor(err, KeyPending) {
+		t.Errorf("a third key: %v", err) // the station may have the second
+	}
+	do(ConfirmKey{"b", noon}, "a", "c")
 	do(DropKey{"b", noon}, "a", "c")
 	do(DropKey{"c", noon}, "a")
 	do(DropKey{"a", noon}, "a") // the last one stays
 	do(NewKey{"d", noon}, "a", "d")
 	do(ConfirmKey{"d", noon}, "d")
 	for _, bad := range []Credentials{{0, nil}, {4, nil}, {-1, nil}, {2, nil}} {
-		if _, err := DecideRecord(r, ChangeCredentials{bad, noon}); !refusedFor(err, BadCredentials) {
+		if _, err := DecideRecord(r, ChangeCredentials{bad, false, noon}); !refusedFor(err, BadCredentials) {
 			t.Errorf("%+v: %v", bad, err)
 		}
 	}
-	do(ChangeCredentials{Credentials{3, nil}, noon})
+	do(ChangeCredentials{Credentials{3, nil}, false, noon})
+	do(ChangeCredentials{Credentials{1, []string{"e"}}, true, noon}, "e") // registered anew
 	for _, bad := range []Note{{Label: "a\x00"}, {Connectors: []Plug{{Current: "both"}}}, {Connectors: []Plug{{MaxPowerW: -1}}}, {Connectors: make([]Plug, 201)}} {
 		if _, err := DecideRecord(r, ChangeNote{bad, noon}); !refusedFor(err, BadRecord) {
 			t.Errorf("%+v: %v", bad, err)
@@ -146,7 +149,8 @@ func TestKeys(t *testing.T) {
 	}
 }
 
-// Whoever knocks, and however often: the inbox stays small, and so does its stream.
+// Whoever knocks, and however often: the inbox stays small, and so does its stream; and who
+// keeps knocking stays in it.
 func TestInboxIsBounded(t *testing.T) {
 	t.Parallel()
 	inbox, saved := InitialInbox(""), 0
@@ -158,23 +162,47 @@ func TestInboxIsBounded(t *testing.T) {
 		}
 		return err
 	}
-	for range 1000 {
-		if err := do(Knock{"CP-1", "192.0.2.1", noon}); err != nil {
+	knock := func(identity string, at time.Time) {
+		t.Helper()
+		if err := do(Knock{identity, "192.0.2.1", at}); err != nil {
 			t.Fatal(err)
 		}
+	}
+	for range 1000 {
+		knock("CP-1", noon)
 	}
 	if saved != 1 || len(inbox) != 1 {
 		t.Errorf("one station has led to %d events", saved)
 	}
-	for i := range 2 * MaxInbox {
-		if err := do(Knock{fmt.Sprint("X-", i), "", noon.Add(time.Duration(i+1) * time.Second)}); err != nil {
-			t.Fatal(err)
-		}
+	for i := range 5000 { // random names, within a minute
+		knock(fmt.Sprint("R-", i), noon.Add(time.Minute))
 	}
-	if _, ok := inbox["CP-1"]; len(inbox) != MaxInbox || ok {
-		t.Errorf("there are %d strangers; the oldest is there: %v", len(inbox), ok)
+	if saved != 1+MaxNewcomers {
+		t.Errorf("random names have led to %d events in a minute, want %d", saved-1, MaxNewcomers)
 	}
-	last := fmt.Sprint("X-", 2*MaxInbox-1)
+	now := noon.Add(time.Minute)
+	for i := range 4 * 60 * MaxNewcomers { // for four hours
+		now = now.Add(time.Minute / MaxNewcomers)
+		knock("CP-1", now)
+		knock(fmt.Sprint("X-", i), now)
+	}
+	if _, ok := inbox["CP-1"]; len(inbox) != MaxInbox || !ok {
+		t.Errorf("there are %d strangers; the one that keeps knocking is there: %v", len(inbox), ok)
+	}
+	if most := 4 * 2 * MaxInbox; saved > most {
+		t.Errorf("four hours have led to %d events, want %d at most", saved, most)
+	}
+	before := saved
+	knock("CP-2", now)
+	if saved != before {
+		t.Error("a full inbox takes a newcomer")
+	}
+	now = now.Add(2 * KnockedIn)
+	knock("CP-2", now)
+	if _, ok := inbox["CP-2"]; !ok || len(inbox) != MaxInbox || saved != before+2 {
+		t.Errorf("the one that has been away for long keeps its place: %d strangers", len(inbox))
+	}
+	last := "CP-2"
 	if err := do(Forget{last, Dismissed, noon}); err != nil || len(inbox) != MaxInbox-1 {
 		t.Errorf("dismissed: %v", err)
 	}

@@ -16,14 +16,17 @@ type Command interface{ command() }
 type (
 	// Start is about the TransactionStarted of the station.
 	Start struct {
-		Station     string    `json:"station"`
-		Transaction int       `json:"transaction"`
-		Connector   int       `json:"connector"`
-		IDTag       string    `json:"idTag"`
-		Account     string    `json:"account"`
-		MeterStart  int       `json:"meterStart"`
-		Timestamp   time.Time `json:"timestamp"`
-		At          time.Time `json:"at"`
+		Station     string `json:"station"`
+		Transaction int    `json:"transaction"`
+		Connector   int    `json:"connector"`
+		IDTag       string `json:"idTag"`
+		Account     string `json:"account"`
+		MeterStart  int    `json:"meterStart"`
+
+		// Authorisation is what the station was answered about the tag.
+		Authorisation string    `json:"authorisation"`
+		Timestamp     time.Time `json:"timestamp"`
+		At            time.Time `json:"at"`
 	}
 
 	// Record has meter values.
@@ -101,7 +104,7 @@ func (s *Session) start(c Start) []Event {
 	}
 	return []Event{SessionStarted{
 		Station: c.Station, Transaction: c.Transaction, Connector: c.Connector, IDTag: text(c.IDTag), Account: text(c.Account),
-		MeterStart: c.MeterStart, StationTime: c.Timestamp, Flags: flags, At: c.At,
+		MeterStart: c.MeterStart, Authorisation: text(c.Authorisation), StationTime: c.Timestamp, Flags: flags, At: c.At,
 	}}
 }
 
@@ -249,9 +252,13 @@ func (s *Session) price(c Price) ([]Event, error) {
 		}
 		return nil, aether.Refuse(IsPriced, "the session is priced already, by the tariff %s", s.Priced.Tariff)
 	}
+	cost := Cost{}
+	if !s.Started.refused() || u.Energy > 0 {
+		cost = Charge(c.Tariff, u, c.Zone)
+	}
 	return []Event{SessionPriced{
 		Tariff: c.Tariff.ID, Currency: c.Tariff.Currency, Zone: c.Zone.String(), Start: u.Start, Stop: u.Stop, Clock: u.clock,
-		Energy: u.Energy, Cost: Charge(c.Tariff, u, c.Zone), At: c.At,
+		Energy: u.Energy, Cost: cost, At: c.At,
 	}}, nil
 }
 

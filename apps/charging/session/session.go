@@ -65,15 +65,24 @@ type Event interface{ session() }
 
 // SessionStarted begins it.
 type SessionStarted struct {
-	Station     string    `json:"station"`
-	Transaction int       `json:"transaction"`
-	Connector   int       `json:"connector"`
-	IDTag       string    `json:"idTag"`
-	Account     string    `json:"account,omitempty"` // for whom it was started remotely
-	MeterStart  int       `json:"meterStart"`        // Wh
-	StationTime time.Time `json:"stationTime"`
-	Flags       []Flag    `json:"flags,omitempty"`
-	At          time.Time `json:"at"`
+	Station     string `json:"station"`
+	Transaction int    `json:"transaction"`
+	Connector   int    `json:"connector"`
+	IDTag       string `json:"idTag"`
+	Account     string `json:"account,omitempty"` // for whom it was started remotely
+	MeterStart  int    `json:"meterStart"`        // Wh
+
+	// Authorisation is what the station was answered about the tag, "" in events that are
+	// older than the field.
+	Authorisation string    `json:"authorisation,omitempty"`
+	StationTime   time.Time `json:"stationTime"`
+	Flags         []Flag    `json:"flags,omitempty"`
+	At            time.Time `json:"at"`
+}
+
+// refused says whether the station was told not to charge.
+func (e *SessionStarted) refused() bool {
+	return e.Authorisation != "" && e.Authorisation != "Accepted"
 }
 
 // MeterValuesRecorded has what was measured, where it was not told before.
@@ -109,7 +118,8 @@ type SessionAbandoned struct {
 }
 
 // SessionPriced has what it costs, by which tariff. One that comes later, after the end of
-// an abandoned session was told, is in place of the former.
+// an abandoned session was told, is in place of the former. A session whose tag was not
+// accepted, and which has used no energy, costs nothing: neither its start nor its time.
 type SessionPriced struct {
 	Tariff   string    `json:"tariff"`
 	Currency string    `json:"currency"` // ISO 4217

@@ -172,6 +172,37 @@ func TestPrice(t *testing.T) {
 	given(t, started(), stopped()).When(price).Then(e).When(price).Then().When(other).ThenRefused(session.IsPriced)
 }
 
+// Who was not let in and got nothing pays nothing, but what was used is paid.
+func TestPriceOfASessionThatWasNotAccepted(t *testing.T) {
+	price := session.Price{Tariff: flat, Zone: time.UTC, At: end}
+	hour := session.Line{Rate: flat.Rate, Seconds: 3600, TimeCost: 120}
+	metered := session.Line{Rate: flat.Rate, Energy: 10, Seconds: 3600, EnergyCost: 1, TimeCost: 120}
+	for _, test := range []struct {
+		authorisation string
+		energy        int
+		want          session.Cost
+	}{
+		{"Blocked", 0, session.Cost{}},
+		{"ConcurrentTx", 0, session.Cost{}},
+		{"Invalid", 10, session.Cost{Start: 100, Total: 221, Lines: []session.Line{metered}}},
+		{"Accepted", 0, session.Cost{Start: 100, Total: 220, Lines: []session.Line{hour}}},
+		{"", 0, session.Cost{Start: 100, Total: 220, Lines: []session.Line{hour}}}, // an event without the field
+	} {
+		s, e, z := start(), started(), stopped()
+		s.Authorisation, e.Authorisation = test.authorisation, test.authorisation
+		z.MeterStop, z.Energy = 500+test.energy, test.energy
+		over := stop()
+		over.MeterStop = z.MeterStop
+		given(t).When(s).Then(e).When(over).Then(z).When(price).Then(session.SessionPriced{Tariff: "flat", Currency: "EUR", Zone: "UTC",
+			Start: now, Stop: end, Clock: session.StationClock, Energy: test.energy, Cost: test.want, At: end}).
+			When(price).Then().State(func(s *session.Session) {
+			if d, err := s.Detail(); err != nil || d.Cost == nil || d.Cost.Total != test.want.Total {
+				t.Errorf("%+v: %+v, %v", test, d, err)
+			}
+		})
+	}
+}
+
 // A clock that cannot be right is not what a customer pays by.
 func TestPriceByTheServersClock(t *testing.T) {
 	for name, clock := range map[string][2]time.Time{
@@ -260,8 +291,10 @@ func TestEventForms(t *testing.T) {
 	a, z := started(), stopped()
 	a.Account, a.Flags = "ann", []session.Flag{session.ClockSkew}
 	z.IDTag, z.Flags = "ann", []session.Flag{session.MeterBackwards}
+	refused := a // as events are that have this field
+	refused.Authorisation = "Blocked"
 	schematest.Golden(t, session.Events(), "testdata/events", []session.Event{
-		a, z,
+		a, refused, z,
 		session.MeterValuesRecorded{Readings: []session.Reading{{Time: now, Samples: []session.Sample{
 			{Measurand: session.Power, Value: 11000.5, Unit: "W", Phase: "L1", Context: "Transaction.Begin", Location: "EV", Signed: "ff"}}}},
 			Unreadable: 1, Dropped: 2, Flags: []session.Flag{session.Gap}, At: now},

@@ -40,7 +40,36 @@ func (f *Fleet) Audit(ctx context.Context) (*Report, error) {
 	if err != nil {
 		return nil, fmt.Errorf("the audit: %w", err)
 	}
+	// One that was never there has nothing that could be wrong.
+	if absent := f.neverConnected(); len(absent) > 0 {
+		sum.problems = append(sum.problems, fmt.Sprintf("%d of %d stations were never connected, %s among them: is another one of that name, or are stations served elsewhere?",
+			len(absent), len(f.stations), absent[0]))
+	}
 	return f.report(sum), nil
+}
+
+// enoughToConnect is how long a station tries at least before it counts that it never came in,
+// unless no other did.
+const enoughToConnect = 10 * time.Second
+
+// neverConnected returns the stations that were switched on, and never let in.
+func (f *Fleet) neverConnected() []string {
+	var absent []string
+	tried, all := false, true
+	for _, s := range f.stations {
+		s.mu.Lock()
+		if s.letIn {
+			all = false
+		} else if !s.since.IsZero() {
+			absent = append(absent, s.id)
+			tried = tried || time.Since(s.since) >= enoughToConnect
+		}
+		s.mu.Unlock()
+	}
+	if !tried && !all {
+		return nil
+	}
+	return absent
 }
 
 // auditOne asks again while there is something wrong, since queries may be behind what

@@ -24,7 +24,7 @@ func (a *answers) Connected(_ context.Context, c *ocpp.Conn) {
 		if !s.powered {
 			return
 		}
-		s.conn = c
+		s.conn, s.letIn = c, true
 		s.stats.connects.Add(1)
 		if s.registration != v16.RegistrationAccepted {
 			s.boot()

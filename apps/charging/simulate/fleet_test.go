@@ -1,8 +1,10 @@
 package simulate_test
 
 import (
+	"cmp"
 	"context"
 	"fmt"
+	"net"
 	"slices"
 	"strings"
 	"testing"
@@ -16,7 +18,7 @@ import (
 // run has a fleet live in a bubble, and returns its report.
 func run(t *testing.T, c *central, options simulate.Options) *simulate.Report {
 	t.Helper()
-	options.URL, options.Dial = "http://central", c.net.dial
+	options.URL, options.Dial, options.Prefix = "http://central", c.net.dial, cmp.Or(options.Prefix, "CP-")
 	report, err := simulate.Run(t.Context(), options)
 	if err != nil {
 		t.Fatal(err)
@@ -134,13 +136,41 @@ func TestAuditOfWhatIsNotDelivered(t *testing.T) {
 	})
 }
 
+// A fleet whose stations never came in has nothing that could be wrong, which is wrong.
+func TestFleetThatIsNeverThere(t *testing.T) {
+	synctest.Test(t, func(t *testing.T) {
+		c := newCentral(t)
+		defer c.serve(t.Context())()
+		reach := true // what the probe at the registration does
+		dial := func(ctx context.Context, network, address string) (net.Conn, error) {
+			if !reach {
+				return nil, net.ErrClosed
+			}
+			return c.net.dial(ctx, network, address)
+		}
+		f, err := simulate.NewFleet(simulate.Options{URL: "http://central", Dial: dial, Prefix: "CP-", Count: 3, Settle: time.Second})
+		must(t, err)
+		must(t, f.Register(t.Context()))
+		reach = false
+		ctx, cancel := context.WithTimeout(t.Context(), 30*time.Second)
+		defer cancel()
+		_ = f.Live(ctx) // until then
+		reach = true
+		r, err := f.Audit(t.Context())
+		must(t, err)
+		if len(r.Problems) != 1 || !strings.Contains(r.Problems[0], "3 of 3 stations were never connected, CP-1 among them") {
+			t.Errorf("the problems are %q", r.Problems)
+		}
+	})
+}
+
 func TestFleetThatIsNotLetIn(t *testing.T) {
 	synctest.Test(t, func(t *testing.T) {
 		c := newCentral(t)
 		defer c.serve(t.Context())()
 		options := simulate.Options{Count: 1, Seed: 1, For: time.Second}
 		run(t, c, options)
-		options.URL, options.Dial, options.Seed = "http://central", c.net.dial, 2
+		options.URL, options.Dial, options.Prefix, options.Seed = "http://central", c.net.dial, "CP-", 2
 		if _, err := simulate.Run(t.Context(), options); err == nil || !strings.Contains(err.Error(), "CP-1 is not let in: it was registered with another password") {
 			t.Errorf("another seed: %v", err)
 		}
@@ -157,7 +187,7 @@ func TestRemoteStartBringsADriver(t *testing.T) {
 	synctest.Test(t, func(t *testing.T) {
 		c := newCentral(t)
 		defer c.serve(t.Context())()
-		f, err := simulate.NewFleet(simulate.Options{URL: "http://central", Dial: c.net.dial, Count: 2, Speed: 10, Calm: true})
+		f, err := simulate.NewFleet(simulate.Options{URL: "http://central", Dial: c.net.dial, Prefix: "CP-", Count: 2, Speed: 10, Calm: true})
 		must(t, err)
 		must(t, f.Register(t.Context()))
 		ctx, cancel := context.WithCancel(t.Context())
@@ -191,7 +221,7 @@ func TestFleetThatIsInterrupted(t *testing.T) {
 		defer c.serve(t.Context())()
 		ctx, cancel := context.WithTimeout(t.Context(), 3*time.Minute)
 		defer cancel()
-		r, err := simulate.Run(ctx, simulate.Options{URL: "http://central", Dial: c.net.dial, Count: 2, Speed: 60, Calm: true})
+		r, err := simulate.Run(ctx, simulate.Options{URL: "http://central", Dial: c.net.dial, Prefix: "CP-", Count: 2, Speed: 60, Calm: true})
 		if err != nil || r.Transactions == 0 || len(r.Problems) > 0 {
 			t.Errorf("%+v, %v", r, err)
 		}

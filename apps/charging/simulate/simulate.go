@@ -57,7 +57,7 @@ type Options struct {
 	// stations connect to, without their identity: by default /ocpp of the same server.
 	URL, Token, OCPP string
 
-	// Count stations are called Prefix and a number, from 1; the Prefix is "CP-" by
+	// Count stations are called Prefix and a number, from 1; the Prefix is "SIM-" by
 	// default.
 	Count  int
 	Prefix string
@@ -89,7 +89,7 @@ type Options struct {
 }
 
 func (o *Options) setDefaults() error {
-	o.Prefix = cmp.Or(o.Prefix, "CP-")
+	o.Prefix = cmp.Or(o.Prefix, "SIM-")
 	o.Speed = cmp.Or(o.Speed, 1)
 	o.Settle = cmp.Or(o.Settle, 30*time.Second)
 	o.Every = cmp.Or(o.Every, 5*time.Second)

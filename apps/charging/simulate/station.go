@@ -59,6 +59,8 @@ type Station struct {
 	mu      sync.Mutex
 	work    sync.WaitGroup // of the goroutine that sends
 	running bool
+	since   time.Time // when it was switched on first
+	letIn   bool      // it was connected, at some time
 	random  *rand.Rand
 
 	// The surroundings.
@@ -159,6 +161,9 @@ func (s *Station) pace(d time.Duration) time.Duration {
 func (s *Station) Run(ctx context.Context) error {
 	s.do(func() {
 		s.running = true
+		if s.since.IsZero() {
+			s.since = time.Now()
+		}
 		if !s.dark {
 			s.powerOn("PowerUp")
 		}

@@ -134,7 +134,7 @@ func (s *Station) reachable(o Order) error {
 	}
 	open := 0
 	for _, c := range s.Commands {
-		if c.Open() {
+		if c.Open() && c.State != IsAccepted { // what the station has promised may wait for a reset
 			open++
 		}
 	}

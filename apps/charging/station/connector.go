@@ -88,7 +88,7 @@ func (s *Station) startable(connector, reservation int, at time.Time) error {
 		return err
 	}
 	kept := s.keeps(connector, at)
-	if kept != nil && kept.ID != reservation || kept == nil && s.status(connector) == Reserved {
+	if kept != nil && kept.ID != reservation || kept == nil && s.status(connector) == Reserved && !s.keepsAny(reservation, at) {
 		return aether.Refuse(IsReserved, "connector %d is reserved", connector)
 	}
 	return nil
@@ -130,6 +130,34 @@ func (s *Station) keeps(connector int, at time.Time) *Reservation {
 		}
 	}
 	return nil
+}
+
+// keepsAny says whether a reservation is one of any connector, which the station may show
+// on whichever it likes.
+func (s *Station) keepsAny(reservation int, at time.Time) bool {
+	i := s.reservation(reservation)
+	return i >= 0 && s.Reservations[i].Connector == 0 && at.Before(s.Reservations[i].Until)
+}
+
+// usedBy returns the place of the reservation that a start uses, -1 when it uses none. A
+// station need not name it: then it is the one of the tag, of that connector or of any.
+func (s *Station) usedBy(m Start) int {
+	if m.Reservation != 0 {
+		return s.reservation(m.Reservation)
+	}
+	found := -1
+	for i, r := range s.Reservations {
+		if !sameTag(r.IDTag, m.IDTag) || !m.At.Before(r.Until) {
+			continue
+		}
+		if r.Connector == m.Connector {
+			return i
+		}
+		if r.Connector == 0 && found < 0 {
+			found = i
+		}
+	}
+	return found
 }
 
 func (s *Station) checkReserve(m Request) error {

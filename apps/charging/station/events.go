@@ -76,7 +76,7 @@ type StopUnmatched struct {
 // Why a stop has no transaction.
 const (
 	UnknownTransaction = "unknown-transaction"
-	Ambiguous          = "ambiguous"       // several transactions may be meant
+	Ambiguous          = "ambiguous"       // several transactions may be meant, or the tag is of none on its connector
 	StoppedAlready     = "stopped-already" // with other values
 )
 
@@ -188,7 +188,8 @@ type CommandFailed struct {
 	At     time.Time `json:"at"`
 }
 
-// CommandExpired says that what was accepted was not seen to happen in time.
+// CommandExpired says that what was accepted was not seen to happen in time, or before
+// MaxAccepted others were accepted.
 type CommandExpired struct {
 	ID string    `json:"id"`
 	At time.Time `json:"at"`

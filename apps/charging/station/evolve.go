@@ -30,7 +30,7 @@ func Evolve(s *Station, event Event) *Station {
 		if c.Status != e.Status {
 			c.Since = e.At
 		}
-		c.Condition = e.Condition
+		c.Condition, c.Reported = e.Condition, e.At
 	case ConnectorFaulted:
 		if c := s.Connectors[e.Connector]; c != nil && c.Broken.IsZero() {
 			c.Broken = e.At

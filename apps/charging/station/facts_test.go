@@ -235,6 +235,16 @@ func TestTransactionIDMinus1IsMatchedByConnector(t *testing.T) {
 	kept := station.StopUnmatched{Number: 1, Transaction: -1, IDTag: "Ann", MeterStop: 7500, Reason: "Local", Why: station.Ambiguous,
 		StationTime: end, MessageID: "m2", At: end}
 	both.When(s).Then(kept)
+	// Its tag must fit the transaction on that connector; one without a tag fits any.
+	s.Connector, s.IDTag = 1, "bob"
+	other := kept
+	other.Connector, other.IDTag = 1, "bob"
+	both.When(s).Then(other).When(s).Then()
+	s.IDTag = ""
+	untagged := e
+	untagged.IDTag = ""
+	both.When(s).Then(untagged)
+	s.Connector, s.IDTag = 0, "Ann"
 	// One of a tag that runs nowhere ends nobody else's transaction.
 	s.IDTag, kept.IDTag, kept.Why = "bob", "bob", station.UnknownTransaction
 	given(t, started()).When(s).Then(kept)

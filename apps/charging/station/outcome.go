@@ -68,9 +68,28 @@ func (s *Station) answered(m Answered) []Event {
 		proven = inEffect(c.Type, s.status(c.Connector))
 	}
 	if proven {
-		events = append(events, CommandEffective{ID: c.ID, Proof: string(ofAnswer), At: m.At})
+		return append(events, CommandEffective{ID: c.ID, Proof: string(ofAnswer), At: m.At})
 	}
-	return events
+	return append(events, s.crowded(m.At)...)
+}
+
+// crowded makes room for one more accepted command, so that those that wait for ever, for a
+// reset or a transaction's end, are not kept without end. They go first, the oldest of them.
+func (s *Station) crowded(at time.Time) []Event {
+	var oldest *Command
+	accepted := 0
+	for _, c := range s.Commands {
+		if c.State != IsAccepted {
+			continue
+		}
+		if accepted++; oldest == nil || c.Until.IsZero() && !oldest.Until.IsZero() {
+			oldest = c
+		}
+	}
+	if accepted < MaxAccepted {
+		return nil
+	}
+	return []Event{CommandExpired{oldest.ID, at}}
 }
 
 // unsettled takes back the reservation of which an operator has said wrongly that it was

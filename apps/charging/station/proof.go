@@ -2,6 +2,7 @@ package station
 
 import (
 	"fmt"
+	"slices"
 	"time"
 )
 
@@ -39,6 +40,11 @@ func (s *Station) provenByBoot(at time.Time) []Event {
 	return s.proven(ofBoot, at, func(*Command) bool { return true })
 }
 
+// provenByTrigger is the proof of those that ask for the message, not for the boot.
+func (s *Station) provenByTrigger(at time.Time) []Event {
+	return s.proven(ofBoot, at, func(c *Command) bool { return c.Action == TriggerMessage || c.Action == ExtendedTrigger })
+}
+
 // inEffect says whether a status is one that an availability asks for.
 func inEffect(availability, status string) bool {
 	if availability == Inoperative {
@@ -66,13 +72,57 @@ func (s *Station) provenByStatus(m Status) []Event {
 		return events
 	}
 	// A connector that is free, when the time for it is over, has not been started nor
-	// reserved: so a command in doubt ends without an operator.
+	// reserved: so a command in doubt ends without an operator. One for any connector ends
+	// when all of them were reported free after that time.
 	for _, c := range s.Commands {
-		if c.Unknown() && here(c) && (c.Action == RemoteStart || c.Action == ReserveNow) && !m.At.Before(c.Until) {
+		over, doubt := c.over()
+		switch {
+		case !doubt || m.At.Before(over):
+		case here(c):
 			events = append(events, CommandFailed{c.ID, fmt.Sprintf("connector %d is %s", m.Connector, status), m.At})
+		case c.Connector == 0 && s.freeSince(over, m.Connector):
+			events = append(events, CommandFailed{c.ID, "all connectors are " + status, m.At})
 		}
 	}
 	return events
+}
+
+// over returns when the time is over for a start or a reservation that is in doubt. A
+// station shows one of any connector nowhere, as long as enough are free (OCPP 1.6, 5.13):
+// that ends with the reservation's own time.
+func (c *Command) over() (at time.Time, doubt bool) {
+	switch {
+	case !c.Unknown():
+		return time.Time{}, false
+	case c.Action == ReserveNow && c.Connector == 0:
+		return c.Expires, true
+	}
+	return c.Until, c.Action == RemoteStart || c.Action == ReserveNow
+}
+
+// awaited says whether a command for any connector waits for the first report after its
+// time that a connector is free, although that is no news. The former one came at reported.
+func (s *Station) awaited(m Status, reported time.Time) bool {
+	return m.Connector > 0 && m.Condition.Status == Available && slices.ContainsFunc(s.Commands, func(c *Command) bool {
+		over, doubt := c.over()
+		return doubt && c.Connector == 0 && !m.At.Before(over) && reported.Before(over)
+	})
+}
+
+// freeSince says whether all connectors were reported Available from a time on; one of them
+// is, right now.
+func (s *Station) freeSince(at time.Time, reporting int) bool {
+	for n := 1; n <= s.Count; n++ {
+		if n != reporting && s.Connectors[n] == nil {
+			return false
+		}
+	}
+	for n, c := range s.Connectors {
+		if n != 0 && n != reporting && (c.Status != Available || c.Reported.Before(at)) {
+			return false
+		}
+	}
+	return true
 }
 
 // provenByWork looks at the status of an update or an upload.

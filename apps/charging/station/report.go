@@ -68,13 +68,19 @@ func (s *Station) boot(m Boot) []Event {
 		*field = text(*field)
 	}
 	m.MessageID = text(m.MessageID)
-	asBefore := m.About == s.About && admission == s.Boot
-	sameMessage := m.MessageID == s.BootMessage && m.Epoch == s.BootEpoch
-	if asBefore && (sameMessage || admission != Accepted) {
+	asBefore := m.About == s.About && admission == s.Boot && m.Epoch == s.BootEpoch
+	proofs := s.provenByBoot(m.At)
+	switch {
+	case asBefore && m.MessageID == s.BootMessage:
 		return nil
+	case asBefore && admission != Accepted:
+		// It asks again, which is no boot: one that boots connects again. But it is the
+		// message that was triggered.
+		if proofs = s.provenByTrigger(m.At); proofs == nil {
+			return nil
+		}
 	}
-	events := []Event{StationBooted{m.About, admission, m.Interval, m.Epoch, m.MessageID, m.At}}
-	return append(events, s.provenByBoot(m.At)...)
+	return append([]Event{StationBooted{m.About, admission, m.Interval, m.Epoch, m.MessageID, m.At}}, proofs...)
 }
 
 func (s *Station) connected(m Connected) []Event {
@@ -112,7 +118,7 @@ func (s *Station) reported(m Status) []Event {
 	if c := s.Connectors[m.Connector]; c != nil {
 		before = *c
 	}
-	if before.Condition != m.Condition {
+	if before.Condition != m.Condition || s.awaited(m, before.Reported) {
 		events = append(events, ConnectorStatusChanged{m.Connector, m.Condition, before.Status, stationTime(m.Timestamp), m.At})
 	}
 	was, is := before.Status == Faulted, m.Condition.Status == Faulted

@@ -52,8 +52,9 @@ type Station struct {
 // Connector is what is known of a connector.
 type Connector struct {
 	Condition
-	Since  time.Time `json:"since"`           // of the status
-	Broken time.Time `json:"broken,omitzero"` // since when it is Faulted
+	Since    time.Time `json:"since"`             // of the status
+	Broken   time.Time `json:"broken,omitzero"`   // since when it is Faulted
+	Reported time.Time `json:"reported,omitzero"` // the last event of its status
 }
 
 // Transaction is one that runs, or has ended not long ago.

@@ -35,7 +35,8 @@ const Kind = "station"
 // The limits of a station's state and of what is asked of it.
 const (
 	MaxConnectors = 200       // of a station; the status of one above it is not kept
-	MaxOpen       = 20        // commands that are not closed, of a station
+	MaxOpen       = 20        // commands of a station that wait to be sent or answered, or are in doubt
+	MaxAccepted   = 200       // accepted ones that wait for their proof; of more the oldest expire
 	MaxKeys       = 1000      // of a reported configuration
 	MaxIDTag      = 20        // bytes of an id tag
 	MaxID         = 100       // bytes of a command's ID
@@ -141,7 +142,8 @@ type About struct {
 }
 
 // StationBooted says that the station has started, and what it was answered. One that is
-// not accepted asks again and again: that is an event only where something is new.
+// not accepted asks again and again: that is an event only where something is new, as the
+// connection, or where it was triggered.
 type StationBooted struct {
 	About
 	Admission Admission `json:"admission"`
@@ -188,7 +190,8 @@ func (c Condition) Warning() bool {
 }
 
 // ConnectorStatusChanged has what is reported of a connector; 0 is the station's main
-// controller, whose status says nothing about the connectors.
+// controller, whose status says nothing about the connectors. It comes also where nothing
+// has changed but a command in doubt waits for the report.
 type ConnectorStatusChanged struct {
 	Connector int `json:"connector"`
 	Condition

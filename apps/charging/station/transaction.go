@@ -55,8 +55,8 @@ func (s *Station) start(m Start) []Event {
 		events = append(events, TransactionAbandoned{former.ID, former.Connector, Superseded, m.At})
 	}
 	events = append(events, e)
-	if i := s.reservation(m.Reservation); i >= 0 {
-		events = append(events, ReservationEnded{m.Reservation, s.Reservations[i].Connector, Used, m.At})
+	if i := s.usedBy(m); i >= 0 {
+		events = append(events, ReservationEnded{s.Reservations[i].ID, s.Reservations[i].Connector, Used, m.At})
 	}
 	if command != nil {
 		events = append(events, CommandEffective{ID: command.ID, Proof: "transaction-started", Transaction: e.Transaction, At: m.At})
@@ -144,13 +144,19 @@ func (s *Station) stopped(m Stop) (t *Transaction, by, why string) {
 		}
 	}
 	// Without an ID it is of one that runs, has not more energy already and began no later:
-	// on the connector where the caller knows it, else with the tag where there is one. To
-	// leave a stop to an operator is better than to end the transaction of somebody else.
+	// with the tag where there is one, and on the connector where the caller knows it. Where
+	// these two do not fit each other it is ambiguous: tags of one group may stop each
+	// other's transactions, but groups are not known here. To leave a stop to an operator is
+	// better than to end the transaction of somebody else.
+	why = UnknownTransaction
 	for _, other := range s.Transactions {
 		switch {
 		case !other.Running() || other.MeterStart > m.MeterStop || later(other.Started, m.Timestamp):
 		case m.Connector != 0 && other.Connector != m.Connector:
-		case m.Connector == 0 && m.IDTag != "" && !sameTag(other.IDTag, m.IDTag):
+		case m.IDTag != "" && !sameTag(other.IDTag, m.IDTag):
+			if m.Connector != 0 {
+				why = Ambiguous
+			}
 		case t != nil:
 			return nil, "", Ambiguous
 		default:
@@ -158,7 +164,7 @@ func (s *Station) stopped(m Stop) (t *Transaction, by, why string) {
 		}
 	}
 	if t == nil {
-		return nil, "", UnknownTransaction
+		return nil, "", why
 	}
 	return t, ByConnector, ""
 }

@@ -11,7 +11,6 @@ import (
 	"path/filepath"
 	"time"
 
-	chargingsystem "github.com/aether-es/aether/apps/charging"
 	"github.com/aether-es/aether/apps/internal/node"
 	"github.com/aether-es/aether/apps/internal/server"
 	roversystem "github.com/aether-es/aether/apps/rover"
@@ -185,7 +184,9 @@ func (p *program) serveNode(ctx context.Context, flags *serveFlags, listener net
 			ticketsystem.Name: ticketsystem.NewDemo(parts.Commands, p.namespace).Run,
 		}
 		if certificates == nil { // with one that the stations of the demo do not know they cannot come
-			demos[chargingsystem.Name] = func(ctx context.Context) error { return p.demoStations(ctx, parts.Commands, address, token) }
+			config.Background = append(config.Background, func(ctx context.Context) error {
+				return p.demoStations(ctx, systems.charging, parts.Commands, address, token)
+			})
 		}
 		for name, demo := range demos {
 			config.Background = append(config.Background, func(ctx context.Context) error {

@@ -50,7 +50,7 @@ stderr on how they are.`,
 				return &usageError{cmd, errors.New("--speed is from 0.001 to 100000")}
 			}
 			if u, err := url.Parse(options.URL); err != nil || u.Host == "" || u.Scheme != "http" && u.Scheme != "https" {
-				return &usageError{cmd, fmt.Errorf("--server is %q; say it like http://127.0.0.1:8080", options.URL)}
+				return &usageError{cmd, fmt.Errorf("--url is %q; say it like http://127.0.0.1:8080", options.URL)}
 			}
 			if u, err := url.Parse(options.OCPP); options.OCPP != "" && (err != nil || u.Host == "" || u.Scheme != "ws" && u.Scheme != "wss") {
 				return &usageError{cmd, fmt.Errorf("--ocpp is %q; say it like ws://127.0.0.1:8080/ocpp", options.OCPP)}
@@ -74,11 +74,11 @@ stderr on how they are.`,
 		},
 	})
 	cmd.Flags().Var(&count, "count", "how many stations there are")
-	cmd.Flags().StringVar(&options.URL, "server", "http://127.0.0.1:8080", "`URL` of the server")
+	cmd.Flags().StringVar(&options.URL, "url", "http://127.0.0.1:8080", "`URL` of the server")
 	cmd.Flags().StringVar(&options.OCPP, "ocpp", "", "`URL` that stations connect to; else /ocpp of the server")
 	cmd.Flags().StringVar(&tokenFile, "token-file", "", "`file` with the token of the server")
 	cmd.Flags().StringVar(&passwordFile, "password-file", "", "`file` with the password of all stations, 16 to 20 characters; else each has one of the seed")
-	cmd.Flags().StringVar(&options.Prefix, "prefix", "CP-", "how the stations' names `begin`; a number follows")
+	cmd.Flags().StringVar(&options.Prefix, "prefix", "SIM-", "how the stations' names `begin`; a number follows")
 	cmd.Flags().Var(&seed, "seed", "what happens follows from it")
 	cmd.Flags().Float64Var(&options.Speed, "speed", 1, "how many `times` faster than real cars charge and come")
 	cmd.Flags().Var(&length, "for", "how long they live; else until an interrupt")

@@ -23,7 +23,7 @@ func TestSimulateStations(t *testing.T) {
 	}
 	s := serve(t, "--data", filepath.Join(t.TempDir(), "store"), "--token-file", token)
 	defer s.stop()
-	args := []string{"simulate", "stations", "--server", s.url, "--token-file", token, "--count", "3", "--speed", "3000", "--for", "2s"}
+	args := []string{"simulate", "stations", "--url", s.url, "--token-file", token, "--count", "3", "--speed", "3000", "--for", "2s"}
 
 	text := must(t, "", append(args, "--json")...)
 	var r stations.Report
@@ -41,11 +41,11 @@ func TestSimulateStations(t *testing.T) {
 		code int
 		want string
 	}{
-		{append(args[2:], "--seed", "2"), exitFailed, "CP-1 is not let in: it was registered with another password"},
-		{[]string{"--server", s.url}, exitFailed, "the stations are not registered: POST /api/charging/stations: 401"},
-		{[]string{"--server", empty.URL}, exitFailed, "the stations are not registered: POST /api/charging/stations: 404"},
-		{[]string{"--server", "http://127.0.0.1:1"}, exitFailed, "there is no server, start one with aether serve"},
-		{[]string{"--server", "there"}, exitUsage, `--server is "there"; say it like http://127.0.0.1:8080`},
+		{append(args[2:], "--seed", "2"), exitFailed, "SIM-1 is not let in: it was registered with another password"},
+		{[]string{"--url", s.url}, exitFailed, "the stations are not registered: POST /api/charging/stations: 401"},
+		{[]string{"--url", empty.URL}, exitFailed, "the stations are not registered: POST /api/charging/stations: 404"},
+		{[]string{"--url", "http://127.0.0.1:1"}, exitFailed, "there is no server, start one with aether serve"},
+		{[]string{"--url", "there"}, exitUsage, `--url is "there"; say it like http://127.0.0.1:8080`},
 		{[]string{"--ocpp", "http://there"}, exitUsage, `--ocpp is "http://there"; say it like ws://127.0.0.1:8080/ocpp`},
 		{[]string{"--count", "0"}, exitUsage, "--count is 0; there are 1 to 25000 stations"},
 		{[]string{"--speed", "0"}, exitUsage, "--speed is from 0.001 to 100000"},

@@ -15,6 +15,7 @@ import (
 	chargingsystem "github.com/aether-es/aether/apps/charging"
 	"github.com/aether-es/aether/apps/charging/ocpp"
 	"github.com/aether-es/aether/apps/charging/simulate"
+	"github.com/aether-es/aether/apps/internal/node"
 	"github.com/aether-es/aether/integration"
 	"github.com/spf13/cobra"
 )
@@ -24,6 +25,7 @@ type stationFlags struct {
 	listen    string
 	cert, key string
 	clientCA  string
+	inFront   bool
 	accept    bool
 	silence   time.Duration
 }
@@ -33,6 +35,7 @@ func (f *stationFlags) add(cmd *cobra.Command) {
 	cmd.Flags().StringVar(&f.cert, "ocpp-tls-cert", "", "`file` with the certificate for it, in PEM")
 	cmd.Flags().StringVar(&f.key, "ocpp-tls-key", "", "`file` with its key, in PEM")
 	cmd.Flags().StringVar(&f.clientCA, "ocpp-client-ca", "", "`file` with who signs the certificates of stations, in PEM")
+	cmd.Flags().BoolVar(&f.inFront, "ocpp-tls-in-front", false, "a proxy in front ends TLS, so that stations count as connected over it")
 	cmd.Flags().BoolVar(&f.accept, "accept-unknown-stations", false, "register stations that nobody knows when they come")
 	cmd.Flags().DurationVar(&f.silence, "station-silence", 12*time.Minute, "after how much `time` without a sign a station is offline")
 }
@@ -43,8 +46,11 @@ func (f *stationFlags) config(cmd *cobra.Command) (chargingsystem.Config, error)
 	if f.silence < least {
 		return chargingsystem.Config{}, &usageError{cmd, fmt.Errorf("--station-silence %v: stations need %v at least", f.silence, least)}
 	}
+	const perMinute = 60 // anybody can make up names
 	// A station says something twice in that time, and some of it may get lost.
-	return chargingsystem.Config{AcceptUnknown: f.accept, Silence: f.silence, Heartbeat: f.silence * 5 / 12}, nil
+	return chargingsystem.Config{
+		AcceptUnknown: f.accept, AcceptPerMinute: perMinute, TLSInFront: f.inFront, Silence: f.silence, Heartbeat: f.silence * 5 / 12,
+	}, nil
 }
 
 // door is where stations connect that do not use the address of the pages.
@@ -60,6 +66,9 @@ func (f *stationFlags) open(cmd *cobra.Command) (*door, error) {
 			return nil, &usageError{cmd, errors.New("--ocpp-tls-cert, --ocpp-tls-key and --ocpp-client-ca are of no use without --ocpp-listen")}
 		}
 		return nil, nil
+	}
+	if roles, err := node.ParseRoles(cmd.Flag("roles").Value.String()); err != nil || !roles.Has(node.Effects) {
+		return nil, &usageError{cmd, fmt.Errorf("--ocpp-listen: stations connect to nodes with the role %s alone; give it in --roles, or leave the address away", node.Effects)}
 	}
 	d := &door{}
 	switch {
@@ -118,22 +127,50 @@ func (d *door) serve(ctx context.Context, stations http.HandlerFunc, logger *slo
 	}
 }
 
-// demoStations has some stations connect to the server at an address, and live, until ctx
-// ends.
-func (p *program) demoStations(ctx context.Context, commands integration.Commands, address, token string) error {
-	fleet, err := simulate.NewFleet(simulate.Options{URL: address, Token: token, Count: 12, Prefix: "CP-", Seed: 1, Speed: 30})
-	if err != nil {
-		return err
-	}
-	ready := func() bool { // it may begin, or another node have the stations still
-		return chargingsystem.PrepareDemo(ctx, commands, p.namespace) == nil && fleet.Register(ctx) == nil
-	}
-	for !ready() {
-		select {
-		case <-ctx.Done():
+// demoStations has some stations connect to the server at an address, and live, while this node
+// has the stations, until ctx ends.
+func (p *program) demoStations(ctx context.Context, system *chargingsystem.Charging, commands integration.Commands, address, token string) error {
+	for {
+		if system.Serving() {
+			living, stop := context.WithCancel(ctx)
+			go func() {
+				for system.Serving() && pause(living, time.Second) {
+				}
+				stop()
+			}()
+			p.liveDemo(living, commands, address, token)
+			stop()
+		}
+		if !pause(ctx, time.Second) {
 			return ctx.Err()
-		case <-time.After(time.Second):
 		}
 	}
-	return fleet.Live(ctx)
+}
+
+// liveDemo has them live until ctx ends.
+func (p *program) liveDemo(ctx context.Context, commands integration.Commands, address, token string) {
+	fleet, err := simulate.NewFleet(simulate.Options{URL: address, Token: token, Count: 12, Prefix: "DEMO-", Seed: 1, Speed: 30})
+	if err == nil {
+		err = chargingsystem.PrepareDemo(ctx, commands, p.namespace)
+	}
+	if err == nil {
+		err = fleet.Register(ctx)
+	}
+	if err != nil {
+		if ctx.Err() == nil {
+			p.logger.Warn("the stations of the demo do not come; it is tried again", "error", err)
+		}
+		return
+	}
+	_ = fleet.Live(ctx) // it ends with ctx
+}
+
+// pause waits, and says whether ctx has not ended before.
+func pause(ctx context.Context, d time.Duration) bool {
+	select {
+	case <-time.After(d):
+		return true
+	case <-ctx.Done():
+		return false
+	}
 }

@@ -20,6 +20,7 @@ import (
 
 	"github.com/aether-es/aether/apps/charging/ocpp"
 	"github.com/aether-es/aether/apps/charging/ocpp/v16"
+	"github.com/coder/websocket"
 )
 
 // authority issues certificates.
@@ -122,6 +123,30 @@ func TestServeStations(t *testing.T) {
 	}
 }
 
+// With a proxy in front that ends TLS a station fulfils what needs TLS.
+func TestServeStationsBehindAProxy(t *testing.T) {
+	for _, flags := range [][]string{nil, {"--ocpp-tls-in-front"}} {
+		s := serve(t, append([]string{"--data", filepath.Join(t.TempDir(), "data")}, flags...)...)
+		const password = "0123456789abcdefghij"
+		response, err := http.Post(s.url+"/api/charging/stations", "application/json", strings.NewReader(`{"id":"CP-1","profile":2,"password":"`+password+`"}`))
+		if err != nil || response.StatusCode != http.StatusCreated {
+			t.Fatalf("%v, %v", response, err)
+		}
+		_ = response.Body.Close()
+		conn, err := ocpp.Dial(t.Context(), "ws"+strings.TrimPrefix(s.url, "http")+"/ocpp", "CP-1", v16.Messages{}, ocpp.HandlerFunc(nil), &ocpp.ClientOptions{Password: password})
+		if (err == nil) != (flags != nil) {
+			t.Errorf("with %v: %v", flags, err)
+		}
+		if err == nil {
+			conn.Close(websocket.StatusNormalClosure, "")
+			_ = conn.Run(t.Context())
+		}
+		if code, log := s.stop(); code != exitDone {
+			t.Errorf("it ended with %d: %s", code, log)
+		}
+	}
+}
+
 func TestServeStationsUsage(t *testing.T) {
 	dir := t.TempDir()
 	a := newAuthority(t, dir)
@@ -134,6 +159,7 @@ func TestServeStationsUsage(t *testing.T) {
 		"who signs for nothing":     {[]string{"--ocpp-listen", "127.0.0.1:0", "--ocpp-client-ca", a.file}, "of no use without --ocpp-tls-cert"},
 		"no certificate": {[]string{"--ocpp-listen", "127.0.0.1:0", "--ocpp-tls-cert", a.file, "--ocpp-tls-key", filepath.Join(dir, "ca.key"),
 			"--ocpp-client-ca", filepath.Join(dir, "ca.key")}, "has no certificate"},
+		"no stations": {[]string{"--store", "nats://127.0.0.1:1", "--roles", "command,query,relay,web", "--ocpp-listen", "127.0.0.1:0"}, "role effects"},
 		"no patience": {[]string{"--station-silence", "1s"}, "stations need"},
 	} {
 		r := cli(t, "", append([]string{"serve", "--listen", "127.0.0.1:0", "--data", filepath.Join(dir, "new")}, test.args...)...)

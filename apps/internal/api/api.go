@@ -123,6 +123,19 @@ func (c *Command) Options(operation string) (*actor.DoOptions, error) {
 	return options, nil
 }
 
+// Plain is the input of commands to which it is no conflict that others were faster: they take
+// no If-Match.
+type Plain struct {
+	IdempotencyKey string `header:"Idempotency-Key" maxLength:"200" doc:"Names the command. The same key again, for the same operation upon the same thing, has no further effect and returns the first result, at any later time; with another command it is an error."`
+	Traceparent    string `header:"traceparent" maxLength:"200" doc:"W3C trace context; the events keep it."`
+}
+
+// Options returns them as a host takes them, for an operation.
+func (p *Plain) Options(operation string) (*actor.DoOptions, error) {
+	command := Command{IdempotencyKey: p.IdempotencyKey, Traceparent: p.Traceparent}
+	return command.Options(operation)
+}
+
 // CommandID returns the ID of the command that an Idempotency-Key names, "" for none.
 // It is what gets into the events, so the key, which is its sender's business, is not
 // to be seen in it.

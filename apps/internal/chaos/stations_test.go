@@ -189,58 +189,60 @@ func (d *depot) audit(b *box, asked []charging.Asked) {
 	d.doubts += commands
 }
 
-// auditCurve looks whether all that was metered is there, and nothing else.
+// auditCurve looks whether all that was metered is there, and nothing else. What was just
+// saved the read model knows a moment later.
 func (d *depot) auditCurve(f charging.TransactionDocument, t *transaction) {
-	var curve charging.CurveDocument
-	d.get("/api/charging/transactions/"+f.Key+"/curve", &curve)
-	energy := make(map[int64]float64)
-	for _, p := range curve.Points {
-		if p.EnergyWh != nil {
-			energy[p.At.UnixMilli()] = *p.EnergyWh
+	d.until(f.Key+": all that was metered is there", func() bool {
+		var curve charging.CurveDocument
+		answer, err := d.client.Do(d.t.Context(), simulate.Request{Step: "test", Method: http.MethodGet, Path: "/api/charging/transactions/" + f.Key + "/curve"}, &curve)
+		if err != nil || answer.Status != http.StatusOK {
+			return false
 		}
-	}
-	for _, r := range t.readings {
-		if got, ok := energy[r.at.UnixMilli()]; !ok || int(got) != r.wh-t.meterStart {
-			d.t.Errorf("%s: at %v there is %v, want %d", f.Key, r.at, got, r.wh-t.meterStart)
+		energy := make(map[int64]float64)
+		for _, p := range curve.Points {
+			if p.EnergyWh != nil {
+				energy[p.At.UnixMilli()] = *p.EnergyWh
+			}
 		}
-		delete(energy, r.at.UnixMilli())
-	}
-	delete(energy, t.stopped.UnixMilli())
-	delete(energy, t.started.UnixMilli())
-	if len(energy) > 0 {
-		d.t.Errorf("%s: nobody has metered %v", f.Key, energy)
-	}
+		for _, r := range t.readings {
+			if got, ok := energy[r.at.UnixMilli()]; !ok || int(got) != r.wh-t.meterStart {
+				return false
+			}
+			delete(energy, r.at.UnixMilli())
+		}
+		delete(energy, t.stopped.UnixMilli())
+		delete(energy, t.started.UnixMilli())
+		return len(energy) == 0
+	})
 }
 
 // auditCommands looks whether each command was sent once at most, and says the truth. It
 // returns how many are in doubt.
 func (d *depot) auditCommands(b *box, asked []charging.Asked) (doubts int) {
 	for _, a := range asked {
-		var c charging.CommandDocument
-		d.until(a.Command+": the command has a state that lasts", func() bool {
-			d.get(fmt.Sprintf("/api/charging/commands/%s?after=%d", a.Command, a.Position), &c)
-			return c.State != station.IsRequested && c.State != station.IsSent
-		})
-		got := b.told(a.IDTag)
+		got, told := b.told(a.IDTag), b.delivered(a.IDTag)
 		if got.times > 1 {
 			d.t.Errorf("%s was sent %d times", a.Command, got.times)
 		}
-		wrong := false
-		switch c.State {
-		case station.IsNotSent:
-			wrong = got.times > 0
-		case station.IsRejected:
-			wrong = got.times != 1 || got.accepted
-		case station.IsAccepted:
-			wrong = got.times != 1 || !got.accepted || got.started
-		case station.IsEffective:
-			wrong = got.times != 1 || !got.started
-		default:
+		var c charging.CommandDocument
+		d.until(fmt.Sprintf("%s says what the station knows: %+v, told %v", a.Command, got, told), func() bool {
+			d.get(fmt.Sprintf("/api/charging/commands/%s?after=%d", a.Command, a.Position), &c)
+			switch c.State {
+			case station.IsRequested, station.IsSent:
+				return false // that does not last
+			case station.IsNotSent:
+				return got.times == 0
+			case station.IsRejected:
+				return got.times == 1 && !got.accepted
+			case station.IsAccepted:
+				return got.times == 1 && got.accepted && !told
+			case station.IsEffective:
+				return got.times == 1 && got.started
+			}
+			return c.InDoubt && !told
+		})
+		if c.InDoubt {
 			doubts++
-			wrong = !c.InDoubt || got.started && b.delivered(a.IDTag)
-		}
-		if wrong {
-			d.t.Errorf("%s is %s, and the station knows %+v: %+v", a.Command, c.State, got, c)
 		}
 	}
 	return doubts
@@ -324,9 +326,17 @@ func TestStations(t *testing.T) {
 			continue
 		}
 		for i, document := range documents {
-			if string(document) != string(after[name][i]) {
+			// Life goes on: of what a deadline has changed since, the position is another one.
+			if string(document) != string(after[name][i]) && position(document) == position(after[name][i]) {
 				t.Errorf("after a replay it is %s, before it was %s", after[name][i], document)
 			}
 		}
 	}
+}
+
+// position is that of the last event that a document is of.
+func position(document json.RawMessage) (position int) {
+	var d struct{ Position int }
+	_ = json.Unmarshal(document, &d) // it is an object
+	return d.Position
 }
