@@ -6,7 +6,6 @@ import (
 	"fmt"
 	"io"
 	"log/slog"
-	"net"
 	"net/http"
 	"os"
 	"path/filepath"
@@ -16,7 +15,6 @@ import (
 
 	"github.com/aether-es/aether"
 	"github.com/aether-es/aether/apps/internal/node"
-	"github.com/aether-es/aether/apps/internal/server"
 	"github.com/aether-es/aether/apps/rover"
 	"github.com/aether-es/aether/apps/rover/grid"
 	filereaddb "github.com/aether-es/aether/filestore/readdb"
@@ -74,23 +72,12 @@ func roverRuns(ctx context.Context, o *Options, store aether.EventStore, folder 
 		if err != nil {
 			return err
 		}
-		s, err := server.New(server.Config{Store: store, Namespace: "default", Version: "bench", Logger: logger}, system)
-		if err != nil {
+		return serving(ctx, store, system, func(address string) error {
+			if lag, err = commandToDocument(ctx, o, system); err == nil {
+				query, err = pointQueries(ctx, o, "http://"+address)
+			}
 			return err
-		}
-		listener, err := net.Listen("tcp", "127.0.0.1:0")
-		if err != nil {
-			return err
-		}
-		running, stop := context.WithCancel(ctx)
-		ended := make(chan error, 1)
-		go func() { ended <- s.Run(running, listener, nil) }()
-		lag, err = commandToDocument(ctx, o, system)
-		if err == nil {
-			query, err = pointQueries(ctx, o, "http://"+listener.Addr().String())
-		}
-		stop()
-		return errors.Join(err, <-ended)
+		})
 	})
 	return lag, query, err
 }

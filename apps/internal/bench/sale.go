@@ -5,7 +5,6 @@ import (
 	"errors"
 	"fmt"
 	"log/slog"
-	"net"
 	"os"
 	"path/filepath"
 	"time"
@@ -13,7 +12,6 @@ import (
 	"github.com/aether-es/aether"
 	"github.com/aether-es/aether/actor"
 	"github.com/aether-es/aether/apps/internal/node"
-	"github.com/aether-es/aether/apps/internal/server"
 	"github.com/aether-es/aether/apps/tickets"
 	"github.com/aether-es/aether/apps/tickets/pool"
 	"github.com/aether-es/aether/readdb"
@@ -99,26 +97,14 @@ func webClaims(ctx context.Context, o *Options, store aether.EventStore, folder 
 		if err != nil {
 			return err
 		}
-		s, err := server.New(server.Config{Store: store, Namespace: "default", Version: "bench", Logger: logger}, system)
-		if err != nil {
-			return err
-		}
-		listener, err := net.Listen("tcp", "127.0.0.1:0")
-		if err != nil {
-			return err
-		}
-		running, stop := context.WithCancel(ctx)
-		ended := make(chan error, 1)
-		go func() { ended <- s.Run(running, listener, nil) }()
-		address := listener.Addr().String()
-		o.Progress(fmt.Sprintf("sale, claims of %d customers over HTTP", saleCustomers))
-		err = callSale(ctx, o, &claims, address, saleCapacity, 201)
-		if err == nil {
+		return serving(ctx, store, system, func(address string) error {
+			o.Progress(fmt.Sprintf("sale, claims of %d customers over HTTP", saleCustomers))
+			if err := callSale(ctx, o, &claims, address, saleCapacity, 201); err != nil {
+				return err
+			}
 			o.Progress(fmt.Sprintf("sale, %d customers of a pool that is sold out", saleCustomers))
-			err = callSale(ctx, o, &soldOut, address, 1, 409)
-		}
-		stop()
-		return errors.Join(err, <-ended)
+			return callSale(ctx, o, &soldOut, address, 1, 409)
+		})
 	})
 	return claims, soldOut, err
 }

@@ -245,8 +245,6 @@ func (f *stationFleet) load(ctx context.Context, d time.Duration) (r stationRepo
 		errs  []error
 		calls sync.WaitGroup
 	)
-	tick := time.NewTicker(time.Second / stationMessages)
-	defer tick.Stop()
 	begin := time.Now()
 	for n := 0; time.Since(begin) < d && ctx.Err() == nil; n++ {
 		s := &f.stations[rand.IntN(len(f.stations))]
@@ -261,7 +259,8 @@ func (f *stationFleet) load(ctx context.Context, d time.Duration) (r stationRepo
 		default:
 			request = s.status(1, []v16.ChargePointStatus{v16.StatusAvailable, v16.StatusPreparing, v16.StatusFinishing}[rand.IntN(3)])
 		}
-		due := time.Now()
+		due := begin.Add(time.Duration(n) * time.Second / stationMessages)
+		time.Sleep(time.Until(due))
 		calls.Go(func() {
 			_, err := s.conn.Call(ctx, request)
 			took := int64(time.Since(due))
@@ -272,7 +271,6 @@ func (f *stationFleet) load(ctx context.Context, d time.Duration) (r stationRepo
 				errs = append(errs, fmt.Errorf("%s of %s: %w", request.Action(), s.id, err))
 			}
 		})
-		<-tick.C
 	}
 	calls.Wait()
 	r.PerSecond = float64(len(times)) / time.Since(begin).Seconds()
