@@ -92,8 +92,9 @@ var archRules = []archRule{
 
 	{"apps/rover/grid", ". schema", pureStd, pureWhy},
 	{"apps/tickets/pool", ". schema", pureStd, pureWhy},
-	{"apps/charging/station", ". schema", pureStd, pureWhy},
-	{"apps/charging/session", ". schema", pureStd, pureWhy},
+	{"apps/charging/internal/heard", "", pureStd, pureWhy},
+	{"apps/charging/station", ". schema apps/charging/internal/heard", pureStd, pureWhy},
+	{"apps/charging/session", ". schema apps/charging/internal/heard", pureStd, pureWhy},
 	{"apps/charging/registry", ". schema apps/charging/session", pureStd, pureWhy},
 	{"apps/...", "...", "",
 		"programs may use everything; nothing uses them"},

@@ -31,14 +31,12 @@ func (c *Charging) askWith(ctx context.Context, id string, a Ask, key secret, o 
 		return c.askedAgain(ctx, id, command, a, known, o, err)
 	}
 	order := a.Order
-	if o.CommandID != "" { // one that was closed long ago
-		version, err := c.parts.Store.GetEventVersion(ctx, stationActor(id), actor.EventID(o.CommandID, 0))
-		if err != nil {
-			return Asked{}, err
-		}
-		if version > 0 {
-			return c.request(ctx, id, command, station.Request{ID: command, Order: order, Data: a.Data, By: a.By, At: c.now()}, o)
-		}
+	version, err := c.parts.Store.GetEventVersion(ctx, stationActor(id), actor.EventID(o.CommandID, 0))
+	if err != nil {
+		return Asked{}, err
+	}
+	if version > 0 { // it was closed long ago
+		return c.request(ctx, id, command, station.Request{ID: command, Order: order, Data: a.Data, By: a.By, At: c.now()}, o)
 	}
 	switch order.Action {
 	case station.RemoteStart:
@@ -60,7 +58,7 @@ func (c *Charging) askWith(ctx context.Context, id string, a Ask, key secret, o 
 		order.Version, a.Data = version, data
 	}
 	// What violates the standard is refused here, not by the station.
-	asked, err := Asked{}, error(nil)
+	var asked Asked
 	if _, wrong := compose(order, a.Data, key); wrong != nil {
 		err = aether.Refuse(station.BadCommand, "the station cannot be asked so: %v", wrong)
 	} else {

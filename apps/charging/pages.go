@@ -5,10 +5,8 @@ import (
 	"io/fs"
 	"net/http"
 	"net/url"
-	"strconv"
 
 	"github.com/a-h/templ"
-	"github.com/aether-es/aether"
 	"github.com/aether-es/aether/apps/charging/registry"
 	"github.com/aether-es/aether/apps/charging/station"
 	"github.com/aether-es/aether/apps/internal/web"
@@ -98,22 +96,9 @@ func fail(f *web.Form, err error, fields map[string]string) int {
 	return status
 }
 
-// after is the position that a page is to know of, which the one before it has led to.
-func after(r *http.Request) aether.Position {
-	n, _ := strconv.ParseUint(r.URL.Query().Get("after"), 10, 63) // what is not a position is passed over
-	return aether.Position(n)
-}
-
 // paging is the part of a list that a page shows.
 func paging(r *http.Request) Page {
-	return Page{Cursor: r.URL.Query().Get("cursor"), After: after(r)}
-}
-
-// done sends the operator to a page that knows what a command has led to, and says so: done
-// is one of the words of [saidOf].
-func (p *pages) done(w http.ResponseWriter, r *http.Request, path string, position aether.Position, done string) {
-	query := url.Values{"after": {strconv.FormatUint(uint64(position), 10)}, "done": {done}}
-	http.Redirect(w, r, path+"?"+query.Encode(), http.StatusSeeOther)
+	return Page{Cursor: r.URL.Query().Get("cursor"), After: web.After(r)}
 }
 
 // justDone is what was done before a page is shown.

@@ -119,7 +119,7 @@ func (p *pages) command(w http.ResponseWriter, r *http.Request) {
 }
 
 func (p *pages) showCommand(w http.ResponseWriter, r *http.Request, status int, f web.Form) {
-	d, err := p.charging.Command(r.Context(), r.PathValue("command"), after(r))
+	d, err := p.charging.Command(r.Context(), r.PathValue("command"), web.After(r))
 	if err != nil {
 		p.problem(w, r, err)
 		return
@@ -151,7 +151,7 @@ func (p *pages) settle(w http.ResponseWriter, r *http.Request) {
 		p.backTo(w, r, f.Fail(err, station.NoStation), f)
 		return
 	}
-	p.done(w, r, backPath(f, d.ID), a.Position, "settled")
+	web.Done(w, r, backPath(f, d.ID), a.Position, "settled")
 }
 
 // lookAfter asks the station how things are now, which may tell what became of a command.
@@ -169,7 +169,7 @@ func (p *pages) lookAfter(w http.ResponseWriter, r *http.Request) {
 		p.backTo(w, r, f.Fail(err, station.NoStation), f)
 		return
 	}
-	p.done(w, r, backPath(f, d.ID), asked.Position, "looked")
+	web.Done(w, r, backPath(f, d.ID), asked.Position, "looked")
 }
 
 // backPath is the page that a form about a command was on.

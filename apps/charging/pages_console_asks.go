@@ -76,7 +76,7 @@ func (f askForm) object(name string) json.RawMessage {
 	return json.RawMessage(text)
 }
 
-func (f askForm) moment(name string) time.Time { return readMoment(f.Form, f.input(name)) }
+func (f askForm) moment(name string) time.Time { return f.Form.Moment(f.input(name)) }
 
 // words are the words of an input, which are apart by spaces, commas or lines.
 func (f askForm) words(name string) []string {
@@ -110,7 +110,7 @@ func (a *consoleAsk) names() []string {
 		name := a.path + "-" + field.name
 		names = append(names, name)
 		if field.kind == ofMoment {
-			names = append(names, inZone(name))
+			names = append(names, web.InZone(name))
 		}
 	}
 	return names

@@ -401,7 +401,7 @@ func askInput(d *consolePage, f web.Form, ask *consoleAsk, field *consoleField) 
 				return templ_7745c5c3_Err
 			}
 		case field.kind == ofMoment:
-			templ_7745c5c3_Err = momentInput(in).Render(ctx, templ_7745c5c3_Buffer)
+			templ_7745c5c3_Err = web.Moment(in).Render(ctx, templ_7745c5c3_Buffer)
 			if templ_7745c5c3_Err != nil {
 				return templ_7745c5c3_Err
 			}

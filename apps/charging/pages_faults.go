@@ -54,7 +54,7 @@ func (p *pages) inbox(w http.ResponseWriter, r *http.Request) {
 }
 
 func (p *pages) showInbox(w http.ResponseWriter, r *http.Request, status int, f web.Form) {
-	found, err := p.charging.Inbox(r.Context(), after(r))
+	found, err := p.charging.Inbox(r.Context(), web.After(r))
 	if err != nil {
 		p.problem(w, r, err)
 		return
@@ -75,5 +75,5 @@ func (p *pages) dismiss(w http.ResponseWriter, r *http.Request) {
 		p.showInbox(w, r, fail(&f, err, nil), f)
 		return
 	}
-	p.done(w, r, pagesPath+"/inbox", a.Position, "dismissed")
+	web.Done(w, r, pagesPath+"/inbox", a.Position, "dismissed")
 }

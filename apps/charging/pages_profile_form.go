@@ -59,7 +59,7 @@ const (
 func profileFields() []string {
 	names := []string{
 		"connector", "purpose", "stack", "id", "transaction", "kind", "recurrency", "unit", "hours", "do",
-		profileFrom, inZone(profileFrom), profileTo, inZone(profileTo), profileStart, inZone(profileStart),
+		profileFrom, web.InZone(profileFrom), profileTo, web.InZone(profileTo), profileStart, web.InZone(profileStart),
 	}
 	for i := range mostPeriods {
 		for _, name := range periodFields() {

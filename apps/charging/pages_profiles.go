@@ -78,7 +78,7 @@ func (p *pages) showProfiles(w http.ResponseWriter, r *http.Request, status int,
 
 // read reads what the page shows, and returns the topics that it follows.
 func (d *profilesPage) read(ctx context.Context, c *Charging, r *http.Request) (topics []string, err error) {
-	if d.StationDocument, err = c.Station(ctx, r.PathValue("id"), after(r)); err != nil {
+	if d.StationDocument, err = c.Station(ctx, r.PathValue("id"), web.After(r)); err != nil {
 		return nil, err
 	}
 	topics = []string{topicStation + "/" + d.ID}

@@ -238,7 +238,7 @@ func profileForm(d *profilesPage) templ.Component {
 		if templ_7745c5c3_Err != nil {
 			return templ_7745c5c3_Err
 		}
-		templ_7745c5c3_Err = momentInput(web.Field{Name: profileStart, Label: "Periods are counted from", Value: d.profile.Values[profileStart], Error: d.profile.Wrong[profileStart], Hint: "Empty where charging is what begins it."}).Render(ctx, templ_7745c5c3_Buffer)
+		templ_7745c5c3_Err = web.Moment(web.Field{Name: profileStart, Label: "Periods are counted from", Value: d.profile.Values[profileStart], Error: d.profile.Wrong[profileStart], Hint: "Empty where charging is what begins it."}).Render(ctx, templ_7745c5c3_Buffer)
 		if templ_7745c5c3_Err != nil {
 			return templ_7745c5c3_Err
 		}
@@ -253,11 +253,11 @@ func profileForm(d *profilesPage) templ.Component {
 		if templ_7745c5c3_Err != nil {
 			return templ_7745c5c3_Err
 		}
-		templ_7745c5c3_Err = momentInput(web.Field{Name: profileFrom, Label: "Valid from", Value: d.profile.Values[profileFrom], Error: d.profile.Wrong[profileFrom], Hint: "Empty: at once."}).Render(ctx, templ_7745c5c3_Buffer)
+		templ_7745c5c3_Err = web.Moment(web.Field{Name: profileFrom, Label: "Valid from", Value: d.profile.Values[profileFrom], Error: d.profile.Wrong[profileFrom], Hint: "Empty: at once."}).Render(ctx, templ_7745c5c3_Buffer)
 		if templ_7745c5c3_Err != nil {
 			return templ_7745c5c3_Err
 		}
-		templ_7745c5c3_Err = momentInput(web.Field{Name: profileTo, Label: "Valid to", Value: d.profile.Values[profileTo], Error: d.profile.Wrong[profileTo], Hint: "Empty: without an end."}).Render(ctx, templ_7745c5c3_Buffer)
+		templ_7745c5c3_Err = web.Moment(web.Field{Name: profileTo, Label: "Valid to", Value: d.profile.Values[profileTo], Error: d.profile.Wrong[profileTo], Hint: "Empty: without an end."}).Render(ctx, templ_7745c5c3_Buffer)
 		if templ_7745c5c3_Err != nil {
 			return templ_7745c5c3_Err
 		}

@@ -34,7 +34,7 @@ func (p *pages) showRegister(w http.ResponseWriter, r *http.Request, status int,
 
 // tariffOptions are the tariffs that a station can have.
 func (p *pages) tariffOptions(r *http.Request) ([]web.Option, error) {
-	list, err := p.charging.Tariffs(r.Context(), after(r))
+	list, err := p.charging.Tariffs(r.Context(), web.After(r))
 	options := []web.Option{{Value: "", Label: "The default tariff"}}
 	for i := range list.Tariffs {
 		if t := &list.Tariffs[i]; t.ID != registry.DefaultTariff {
@@ -79,7 +79,7 @@ func (p *pages) registerStation(w http.ResponseWriter, r *http.Request) {
 		p.showRegister(w, r, fail(&f, err, map[string]string{registry.BadCredentials: "password"}), f)
 		return
 	}
-	p.done(w, r, stationURL(id), a.Position, "registered")
+	web.Done(w, r, stationURL(id), a.Position, "registered")
 }
 
 // mostConnectors is how many a station is registered with on the page.

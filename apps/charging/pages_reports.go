@@ -38,7 +38,7 @@ func (p *pages) reports(w http.ResponseWriter, r *http.Request) {
 	}
 	from, to, err := query.days(now)
 	if err == nil {
-		d.ReportDocument, err = p.charging.Report(r.Context(), from, to, after(r))
+		d.ReportDocument, err = p.charging.Report(r.Context(), from, to, web.After(r))
 	}
 	if refusal, ok := refused(err); ok && refusal.Reason == BadSpan {
 		d.span.Wrong["to"] = web.Sentence(refusal.Message)

@@ -41,9 +41,9 @@ func (p *pages) showReservations(w http.ResponseWriter, r *http.Request, status 
 
 // reserve has a station asked to keep a connector for an id tag.
 func (p *pages) reserve(w http.ResponseWriter, r *http.Request) {
-	f := web.ReadForm(w, r, "station", "connector", "idTag", "parent", reservationUntil, inZone(reservationUntil))
+	f := web.ReadForm(w, r, "station", "connector", "idTag", "parent", reservationUntil, web.InZone(reservationUntil))
 	options := f.Command()
-	b := reserveBody{Connector: f.Number("connector"), IDTag: f.Values["idTag"], Parent: f.Values["parent"], Until: readMoment(&f, reservationUntil)}
+	b := reserveBody{Connector: f.Number("connector"), IDTag: f.Values["idTag"], Parent: f.Values["parent"], Until: f.Moment(reservationUntil)}
 	if f.Wrong[reservationUntil] == "" {
 		f.Values[reservationUntil] = inputMoment(b.Until)
 	}
@@ -181,7 +181,7 @@ func (p *pages) assign(w http.ResponseWriter, r *http.Request) {
 		p.showUnmatched(w, r, fail(&f, err, map[string]string{station.NoTransaction: "transaction"}), f)
 		return
 	}
-	p.done(w, r, unmatchedPath, a.Position, "assigned")
+	web.Done(w, r, unmatchedPath, a.Position, "assigned")
 }
 
 // why says why a stop has no transaction.

@@ -191,7 +191,7 @@ func reservationsContent(d reservationsPage) templ.Component {
 		if templ_7745c5c3_Err != nil {
 			return templ_7745c5c3_Err
 		}
-		templ_7745c5c3_Err = momentInput(web.Field{Name: reservationUntil, Label: "Until", Value: d.make.Values[reservationUntil], Error: d.make.Wrong[reservationUntil]}).Render(ctx, templ_7745c5c3_Buffer)
+		templ_7745c5c3_Err = web.Moment(web.Field{Name: reservationUntil, Label: "Until", Value: d.make.Values[reservationUntil], Error: d.make.Wrong[reservationUntil]}).Render(ctx, templ_7745c5c3_Buffer)
 		if templ_7745c5c3_Err != nil {
 			return templ_7745c5c3_Err
 		}
@@ -937,7 +937,7 @@ func unmatchedCard(p *unmatchedPage, d *UnmatchedDocument) templ.Component {
 			if templ_7745c5c3_Err != nil {
 				return templ_7745c5c3_Err
 			}
-			templ_7745c5c3_Err = templ.RenderAttributes(ctx, templ_7745c5c3_Buffer, described(input))
+			templ_7745c5c3_Err = templ.RenderAttributes(ctx, templ_7745c5c3_Buffer, input.Described())
 			if templ_7745c5c3_Err != nil {
 				return templ_7745c5c3_Err
 			}

@@ -44,7 +44,7 @@ func (p *pages) showSession(w http.ResponseWriter, r *http.Request, status int, 
 
 // readSession reads what the page shows.
 func (p *pages) readSession(ctx context.Context, s *sessionPage, r *http.Request) (err error) {
-	if s.TransactionDocument, err = p.charging.Transaction(ctx, r.PathValue("key"), after(r)); err != nil {
+	if s.TransactionDocument, err = p.charging.Transaction(ctx, r.PathValue("key"), web.After(r)); err != nil {
 		return err
 	}
 	at, err := p.charging.Station(ctx, s.Station, 0)
@@ -275,5 +275,5 @@ func (p *pages) abandonSession(w http.ResponseWriter, r *http.Request) {
 		p.showSession(w, r, fail(&f, err, nil), web.NewForm(), f)
 		return
 	}
-	p.done(w, r, sessionURL(d.Key), a.Position, "abandoned")
+	web.Done(w, r, sessionURL(d.Key), a.Position, "abandoned")
 }

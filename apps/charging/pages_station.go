@@ -6,6 +6,7 @@ import (
 	"time"
 
 	"github.com/aether-es/aether/apps/charging/session"
+	"github.com/aether-es/aether/apps/internal/web"
 )
 
 // stationHead is the head of all pages of a station.
@@ -35,7 +36,7 @@ func (h *stationHead) at(title string) place {
 
 // stationHead returns the head of a page of a station. What it fails with is told already.
 func (p *pages) stationHead(w http.ResponseWriter, r *http.Request, tab string) (stationHead, bool) {
-	d, err := p.charging.Station(r.Context(), r.PathValue("station"), after(r))
+	d, err := p.charging.Station(r.Context(), r.PathValue("station"), web.After(r))
 	if err != nil {
 		p.problem(w, r, err)
 		return stationHead{}, false

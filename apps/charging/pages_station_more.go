@@ -190,7 +190,7 @@ func (p *pages) noteStation(w http.ResponseWriter, r *http.Request) {
 		p.showSettings(w, r, fail(&f, err, nil), &f, nil, nil)
 		return
 	}
-	p.done(w, r, head.path("settings"), a.Position, "noted")
+	web.Done(w, r, head.path("settings"), a.Position, "noted")
 }
 
 func (p *pages) admitStation(w http.ResponseWriter, r *http.Request) {
@@ -206,7 +206,7 @@ func (p *pages) admitStation(w http.ResponseWriter, r *http.Request) {
 		p.showSettings(w, r, fail(&f, err, nil), nil, &f, nil)
 		return
 	}
-	p.done(w, r, stationURL(id)+"/settings", a.Position, "admitted")
+	web.Done(w, r, stationURL(id)+"/settings", a.Position, "admitted")
 }
 
 func (p *pages) changeCredentials(w http.ResponseWriter, r *http.Request) {
@@ -236,5 +236,5 @@ func (p *pages) changeCredentials(w http.ResponseWriter, r *http.Request) {
 		http.Redirect(w, r, withQuery(commandURL(asked.Command), "after", fmt.Sprint(asked.Position)), http.StatusSeeOther)
 		return
 	}
-	p.done(w, r, stationURL(id)+"/settings", asked.Position, "credentials")
+	web.Done(w, r, stationURL(id)+"/settings", asked.Position, "credentials")
 }

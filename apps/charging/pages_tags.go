@@ -117,7 +117,7 @@ func (p *pages) changeTag(w http.ResponseWriter, r *http.Request) {
 		p.showTags(w, r, fail(&f, err, nil), f)
 		return
 	}
-	p.done(w, r, tagsPath, a.Position, done)
+	web.Done(w, r, tagsPath, a.Position, done)
 }
 
 // tagPage is the page on which an id tag is added, or changed.
@@ -134,7 +134,7 @@ func (p *pages) editTag(w http.ResponseWriter, r *http.Request) {
 		p.showTag(w, r, http.StatusOK, tagPage{Form: web.NewForm("status", string(registry.Accepted))})
 		return
 	}
-	d, err := p.charging.IDTag(r.Context(), tag, after(r))
+	d, err := p.charging.IDTag(r.Context(), tag, web.After(r))
 	if err != nil {
 		p.problem(w, r, err)
 		return
@@ -163,13 +163,13 @@ func inputMoment(at time.Time) string {
 	return at.UTC().Format("2006-01-02T15:04")
 }
 
-// readOptional is [readMoment] of an input that may be empty. What was put in is then in
+// readOptional is [web.Form.Moment] of an input that may be empty. What was put in is then in
 // UTC, as the page has it.
 func readOptional(f *web.Form, name string) time.Time {
 	if f.Values[name] == "" {
 		return time.Time{}
 	}
-	at := readMoment(f, name)
+	at := f.Moment(name)
 	if f.Wrong[name] == "" {
 		f.Values[name] = inputMoment(at)
 	}
@@ -177,7 +177,7 @@ func readOptional(f *web.Form, name string) time.Time {
 }
 
 func (p *pages) setTag(w http.ResponseWriter, r *http.Request) {
-	f := web.ReadForm(w, r, "known", "idTag", "status", "parent", "label", tagExpires, inZone(tagExpires), "concurrent")
+	f := web.ReadForm(w, r, "known", "idTag", "status", "parent", "label", tagExpires, web.InZone(tagExpires), "concurrent")
 	options := f.Command()
 	t := tagPage{f, f.Values["known"] != ""}
 	tag := registry.Tag{
@@ -208,5 +208,5 @@ func (p *pages) setTag(w http.ResponseWriter, r *http.Request) {
 		p.showTag(w, r, status, t)
 		return
 	}
-	p.done(w, r, tagsPath, a.Position, "tag-set")
+	web.Done(w, r, tagsPath, a.Position, "tag-set")
 }

@@ -664,7 +664,7 @@ func tagContent(t tagPage) templ.Component {
 		if templ_7745c5c3_Err != nil {
 			return templ_7745c5c3_Err
 		}
-		templ_7745c5c3_Err = momentInput(web.Field{Name: tagExpires, Label: "Expires", Value: t.Values[tagExpires], Error: t.Wrong[tagExpires], Hint: "Never, where it is empty."}).Render(ctx, templ_7745c5c3_Buffer)
+		templ_7745c5c3_Err = web.Moment(web.Field{Name: tagExpires, Label: "Expires", Value: t.Values[tagExpires], Error: t.Wrong[tagExpires], Hint: "Never, where it is empty."}).Render(ctx, templ_7745c5c3_Buffer)
 		if templ_7745c5c3_Err != nil {
 			return templ_7745c5c3_Err
 		}

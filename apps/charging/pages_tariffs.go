@@ -25,7 +25,7 @@ func (p *pages) tariffs(w http.ResponseWriter, r *http.Request) {
 }
 
 func (p *pages) showTariffs(w http.ResponseWriter, r *http.Request, status int, remove web.Form) {
-	all, err := p.charging.Tariffs(r.Context(), after(r))
+	all, err := p.charging.Tariffs(r.Context(), web.After(r))
 	if err != nil {
 		p.problem(w, r, err)
 		return
@@ -48,7 +48,7 @@ func (p *pages) removeTariff(w http.ResponseWriter, r *http.Request) {
 		p.showTariffs(w, r, fail(&f, err, nil), f)
 		return
 	}
-	p.done(w, r, tariffsPath, a.Position, "tariff-removed")
+	web.Done(w, r, tariffsPath, a.Position, "tariff-removed")
 }
 
 // tariffPage is the page on which a tariff is made or changed.
@@ -103,7 +103,7 @@ func (p *pages) editTariff(w http.ResponseWriter, r *http.Request) {
 		p.showTariff(w, r, http.StatusOK, tariffPage{Form: f})
 		return
 	}
-	d, err := p.charging.Tariff(r.Context(), id, after(r))
+	d, err := p.charging.Tariff(r.Context(), id, web.After(r))
 	if err != nil {
 		p.problem(w, r, err)
 		return
@@ -181,7 +181,7 @@ func (p *pages) setTariff(w http.ResponseWriter, r *http.Request) {
 		p.showTariff(w, r, fail(&t.Form, err, nil), t)
 		return
 	}
-	p.done(w, r, tariffsPath, a.Position, "tariff-set")
+	web.Done(w, r, tariffsPath, a.Position, "tariff-set")
 }
 
 // read returns the tariff that was put in. What is wrong with it is said at its fields.

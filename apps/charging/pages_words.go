@@ -6,9 +6,6 @@ import (
 	"strconv"
 	"strings"
 	"time"
-
-	"github.com/a-h/templ"
-	"github.com/aether-es/aether/apps/internal/web"
 )
 
 // What operators read, as far as several pages say it.
@@ -111,44 +108,6 @@ func lasting(d time.Duration) string {
 		return pair(minutes, "min", seconds, "s")
 	}
 	return fmt.Sprintf("%d\u00a0s", seconds)
-}
-
-// inZone is the field in which a page with JavaScript says what moment the input of a date
-// is: only the browser knows its time zone. It is one of the names for [web.ReadForm].
-func inZone(name string) string { return name + "-at" }
-
-// readMoment returns an input that is a date with a time: UTC, unless the page says
-// otherwise. One that is none is what is wrong with the form.
-func readMoment(f *web.Form, name string) time.Time {
-	if exact := f.Values[inZone(name)]; exact != "" {
-		if at, err := time.Parse(time.RFC3339, exact); err == nil {
-			return at.UTC()
-		}
-	}
-	for _, layout := range []string{"2006-01-02T15:04", "2006-01-02T15:04:05", "2006-01-02 15:04"} {
-		if at, err := time.Parse(layout, f.Values[name]); err == nil {
-			return at
-		}
-	}
-	f.Wrong[name] = "This is not a date with a time; one is like 2030-05-17 20:00."
-	return time.Time{}
-}
-
-// described ties hint and error to an input.
-func described(f web.Field) templ.Attributes {
-	var ids []string
-	attributes := templ.Attributes{}
-	if f.Error != "" {
-		ids = append(ids, "wrong-"+f.Name)
-		attributes["aria-invalid"] = "true"
-	}
-	if f.Hint != "" {
-		ids = append(ids, "hint-"+f.Name)
-	}
-	if len(ids) > 0 {
-		attributes["aria-describedby"] = strings.Join(ids, " ")
-	}
-	return attributes
 }
 
 // andCursor is the address of the next part of a list.

@@ -120,7 +120,7 @@ func (p *pages) pool(w http.ResponseWriter, r *http.Request) {
 }
 
 func (p *pages) showPool(w http.ResponseWriter, r *http.Request, status int, f web.Form) {
-	g, err := p.readPool(r.Context(), r.PathValue("pool"), p.customer(w, r), after(r))
+	g, err := p.readPool(r.Context(), r.PathValue("pool"), p.customer(w, r), web.After(r))
 	if err != nil {
 		p.problem(w, r, err)
 		return

@@ -28,7 +28,7 @@ func (p *pages) cart(w http.ResponseWriter, r *http.Request) {
 
 func (p *pages) showCart(w http.ResponseWriter, r *http.Request, status int, f web.Form) {
 	customer := p.customer(w, r)
-	d, err := p.tickets.Claim(r.Context(), r.PathValue("claim"), customer, after(r))
+	d, err := p.tickets.Claim(r.Context(), r.PathValue("claim"), customer, web.After(r))
 	if isRefused(err, pool.NotYourClaim) {
 		notYours := page("Not your cart")
 		notYours.Live, notYours.Scripts = false, nil

@@ -6,6 +6,7 @@ import (
 	"strings"
 	"time"
 
+	"github.com/aether-es/aether/apps/internal/web"
 	"github.com/aether-es/aether/apps/tickets/pool"
 	"github.com/aether-es/aether/readdb"
 )
@@ -56,7 +57,7 @@ func (m *minePage) topics() string {
 
 func (p *pages) mine(w http.ResponseWriter, r *http.Request) {
 	customer, cursor := p.customer(w, r), r.URL.Query().Get("cursor")
-	d, err := p.tickets.Customer(r.Context(), customer, cursor, claimsOnPage, after(r))
+	d, err := p.tickets.Customer(r.Context(), customer, cursor, claimsOnPage, web.After(r))
 	m := minePage{CustomerDocument: d, first: cursor == "", now: p.tickets.now()}
 	if err == nil && m.first {
 		m.waiting, err = p.tickets.waitingFor(r.Context(), customer)

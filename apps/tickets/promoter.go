@@ -4,11 +4,9 @@ import (
 	"fmt"
 	"net/http"
 	"net/url"
-	"strconv"
 	"strings"
 	"time"
 
-	"github.com/aether-es/aether"
 	"github.com/aether-es/aether/apps/internal/web"
 	"github.com/aether-es/aether/apps/tickets/pool"
 )
@@ -55,18 +53,6 @@ func (p *promoterPages) page(title string) web.Page {
 
 func (p *promoterPages) problem(w http.ResponseWriter, r *http.Request, err error) {
 	p.site.Problem(w, r, err, pool.NoPool, pool.NoClaim, NotOpen)
-}
-
-// after is the position that a page is to know of, which the one before it has led to.
-func after(r *http.Request) aether.Position {
-	n, _ := strconv.ParseUint(r.URL.Query().Get("after"), 10, 63) // what is not a position is passed over
-	return aether.Position(n)
-}
-
-// done sends the promoter to a page that knows what a command has led to, and says so.
-func (p *promoterPages) done(w http.ResponseWriter, r *http.Request, path string, position aether.Position, done string) {
-	query := url.Values{"after": {strconv.FormatUint(uint64(position), 10)}, "done": {done}}
-	http.Redirect(w, r, path+"?"+query.Encode(), http.StatusSeeOther)
 }
 
 // justDone is what was done before a page is shown.
@@ -137,7 +123,7 @@ func (p *promoterPages) showNew(w http.ResponseWriter, r *http.Request, status i
 }
 
 func (p *promoterPages) create(w http.ResponseWriter, r *http.Request) {
-	names := append([]string{"name", "date", inZone("date"), "capacity", "payment", "currency", "per-minute", "opens", inZone("opens")}, ruleFields()...)
+	names := append([]string{"name", "date", web.InZone("date"), "capacity", "payment", "currency", "per-minute", "opens", web.InZone("opens")}, ruleFields()...)
 	f := web.ReadForm(w, r, names...)
 	if f.Failure != "" {
 		p.showNew(w, r, http.StatusUnprocessableEntity, f)
@@ -146,7 +132,7 @@ func (p *promoterPages) create(w http.ResponseWriter, r *http.Request) {
 	f.Values["currency"] = strings.ToUpper(f.Values["currency"])
 	in := ruleForm{&f, f.Values["currency"]}
 	c := pool.Create{
-		Name: f.Values["name"], Capacity: f.Number("capacity"), Currency: in.currency, EventDate: in.moment("date"),
+		Name: f.Values["name"], Capacity: f.Number("capacity"), Currency: in.currency, EventDate: in.Moment("date"),
 		Payment: pool.Payment(f.Values["payment"]),
 	}
 	c.Rule = in.rule(c.Payment)
@@ -167,7 +153,7 @@ func (p *promoterPages) create(w http.ResponseWriter, r *http.Request) {
 		p.showNew(w, r, status, f)
 		return
 	}
-	p.done(w, r, saleURL(d.Pool), d.Position, "created")
+	web.Done(w, r, saleURL(d.Pool), d.Position, "created")
 }
 
 // room returns the waiting room that was put in, nil when there is none.
@@ -180,7 +166,7 @@ func (f ruleForm) room() *pool.Room {
 		f.Wrong["opens"] = "Say when the waiting room opens; a time that is over opens it at once."
 		return room
 	}
-	room.OpensAt = f.moment("opens")
+	room.OpensAt = f.Moment("opens")
 	return room
 }
 
@@ -196,7 +182,7 @@ func (h *promoterHead) ended() bool { return !h.now.Before(h.EventDate) }
 
 // head returns the head of a page of a pool. What it fails with is told already.
 func (p *promoterPages) head(w http.ResponseWriter, r *http.Request, place string) (promoterHead, bool) {
-	d, err := p.tickets.Pool(r.Context(), r.PathValue("pool"), after(r))
+	d, err := p.tickets.Pool(r.Context(), r.PathValue("pool"), web.After(r))
 	if err != nil {
 		p.problem(w, r, err)
 		return promoterHead{}, false

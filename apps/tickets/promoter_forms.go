@@ -5,7 +5,6 @@ import (
 	"fmt"
 	"strconv"
 	"strings"
-	"time"
 
 	"github.com/aether-es/aether"
 	"github.com/aether-es/aether/apps/internal/money"
@@ -132,26 +131,6 @@ func (f ruleForm) steps() []pool.Step {
 		steps = append(steps, pool.Step{Percent: percent, Change: change})
 	}
 	return steps
-}
-
-// inZone is the field in which a page with JavaScript says what moment the input of a
-// date is: only the browser knows its time zone.
-func inZone(name string) string { return name + "-at" }
-
-// moment returns an input that is a date with a time: UTC, unless the page says otherwise.
-func (f ruleForm) moment(name string) time.Time {
-	if exact := f.Values[inZone(name)]; exact != "" {
-		if at, err := time.Parse(time.RFC3339, exact); err == nil {
-			return at.UTC()
-		}
-	}
-	for _, layout := range []string{"2006-01-02T15:04", "2006-01-02T15:04:05", "2006-01-02 15:04"} {
-		if at, err := time.Parse(layout, f.Values[name]); err == nil {
-			return at
-		}
-	}
-	f.Wrong[name] = "This is not a date with a time; one is like 2030-05-17 20:00."
-	return time.Time{}
 }
 
 // refused keeps in the form why a command failed, at the field that a refusal is about,

@@ -64,7 +64,7 @@ func (p *promoterPages) refund(w http.ResponseWriter, r *http.Request) {
 		p.showOrders(w, r, f.Fail(err, pool.NoPool, pool.NoClaim), f)
 		return
 	}
-	p.done(w, r, saleURL(id)+"/orders", d.Position, "refunded")
+	web.Done(w, r, saleURL(id)+"/orders", d.Position, "refunded")
 }
 
 // promoterWaiting is the page of those who wait, in the room or on the list.
@@ -109,5 +109,5 @@ func (p *promoterPages) closeRoom(w http.ResponseWriter, r *http.Request) {
 		p.showWaiting(w, r, f.Fail(err, pool.NoPool), f)
 		return
 	}
-	p.done(w, r, saleURL(d.Pool)+"/waiting", d.Position, "admitted")
+	web.Done(w, r, saleURL(d.Pool)+"/waiting", d.Position, "admitted")
 }

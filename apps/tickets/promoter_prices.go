@@ -69,7 +69,7 @@ func (p *promoterPages) reprice(w http.ResponseWriter, r *http.Request) {
 	}
 	d, err := p.tickets.send(r.Context(), command{pool: head.ID, kind: ChangePricing, data: pool.ChangePricing{Rule: page.rule}, options: options})
 	if err == nil {
-		p.done(w, r, head.path("pricing"), d.Position, "priced")
+		web.Done(w, r, head.path("pricing"), d.Position, "priced")
 		return
 	}
 	status := refused(&f, err, map[string]string{pool.BadPrice: "price"})

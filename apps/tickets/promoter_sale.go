@@ -59,7 +59,7 @@ func (p *promoterPages) steer(w http.ResponseWriter, r *http.Request, kind strin
 		p.showSale(w, r, f.Fail(err, pool.NoPool), f, web.NewForm())
 		return
 	}
-	p.done(w, r, saleURL(d.Pool), d.Position, done)
+	web.Done(w, r, saleURL(d.Pool), d.Position, done)
 }
 
 func (p *promoterPages) cancel(w http.ResponseWriter, r *http.Request) {
@@ -84,7 +84,7 @@ func (p *promoterPages) cancel(w http.ResponseWriter, r *http.Request) {
 		p.showSale(w, r, f.Fail(err, pool.NoPool), web.NewForm(), f)
 		return
 	}
-	p.done(w, r, saleURL(d.ID), result.Position, "cancelled")
+	web.Done(w, r, saleURL(d.ID), result.Position, "cancelled")
 }
 
 // maxReason is how many bytes the reason of a cancellation has at most.

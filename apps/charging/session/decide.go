@@ -6,6 +6,7 @@ import (
 	"time"
 
 	"github.com/aether-es/aether"
+	"github.com/aether-es/aether/apps/charging/internal/heard"
 )
 
 // Command is what a session can be told. At is always the time by the server's clock,
@@ -97,7 +98,7 @@ func (s *Session) start(c Start) []Event {
 	if s.Started != nil {
 		return nil
 	}
-	c.Timestamp = stationTime(c.Timestamp)
+	c.Timestamp = heard.Time(c.Timestamp)
 	flags := told(c.Timestamp, c.At)
 	if s.Stopped != nil && s.Stopped.MeterStop < c.MeterStart {
 		flags = append(flags, MeterBackwards)
@@ -136,7 +137,7 @@ func (s *Session) record(raw []RawReading, at time.Time) []Event {
 	register, metered := s.register()
 	room := MaxBytes
 	for _, rr := range raw {
-		r := Reading{Time: stationTime(rr.Time)}
+		r := Reading{Time: heard.Time(rr.Time)}
 		unreadable, dropped := 0, max(len(rr.Samples)-MaxSamples, 0)
 		for _, sample := range rr.Samples[:len(rr.Samples)-dropped] {
 			if normal, ok := Normalise(sample); ok {
@@ -214,7 +215,7 @@ func (s *Session) stop(c Stop) []Event {
 	if s.Stopped != nil {
 		return events
 	}
-	c.Timestamp = stationTime(c.Timestamp)
+	c.Timestamp = heard.Time(c.Timestamp)
 	energy, flags := s.energy(c.MeterStop)
 	flags = append(flags, told(c.Timestamp, c.At)...)
 	if s.Started != nil && c.Timestamp.Before(s.Started.StationTime) && !slices.Contains(flags, ClockSkew) {

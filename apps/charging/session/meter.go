@@ -6,7 +6,8 @@ import (
 	"strconv"
 	"strings"
 	"time"
-	"unicode/utf8"
+
+	"github.com/aether-es/aether/apps/charging/internal/heard"
 )
 
 // Raw is a sampled value as the station sends it (OCPP 1.6, 7.43). What is absent has the
@@ -162,24 +163,5 @@ func (r *Reading) sum() (sum uint64, size int) {
 	return sum, len(data)
 }
 
-// stationTime returns a time of a station's clock as it can be kept, zero when its year
-// cannot be written.
-func stationTime(t time.Time) time.Time {
-	if t = t.UTC(); t.Year() < 1 || t.Year() > 9999 {
-		return time.Time{}
-	}
-	return t
-}
-
 // text cuts what a station has sent to what is kept.
-func text(s string) string {
-	s = strings.ToValidUTF8(s, "\uFFFD")
-	if len(s) <= MaxText {
-		return s
-	}
-	end := MaxText
-	for end > 0 && !utf8.RuneStart(s[end]) {
-		end--
-	}
-	return s[:end]
-}
+func text(s string) string { return heard.Text(s, MaxText) }

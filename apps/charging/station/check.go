@@ -11,6 +11,7 @@ import (
 	"unicode/utf8"
 
 	"github.com/aether-es/aether"
+	"github.com/aether-es/aether/apps/charging/internal/heard"
 )
 
 // LastSeen are the facts of a refusal because the station is offline.
@@ -25,7 +26,7 @@ func (s *Station) request(m Request) ([]Event, error) {
 	if !validText(m.ID, MaxID) {
 		return nil, aether.Refuse(BadCommand, "a command's ID has 1 to %d bytes of printable text", MaxID)
 	}
-	m.Expires = stationTime(m.Expires)
+	m.Expires = heard.Time(m.Expires)
 	if known := s.Command(m.ID); known != nil {
 		if known.Order != m.Order {
 			return nil, aether.Refuse(CommandExists, "the command %s is there already, with another order", m.ID)

@@ -5,32 +5,13 @@ import (
 	"slices"
 	"strings"
 	"time"
-	"unicode/utf8"
 
 	"github.com/aether-es/aether"
+	"github.com/aether-es/aether/apps/charging/internal/heard"
 )
 
-// stationTime returns a time of a station's clock as it can be kept, zero when its year
-// cannot be written.
-func stationTime(t time.Time) time.Time {
-	if t = t.UTC(); t.Year() < 1 || t.Year() > 9999 {
-		return time.Time{}
-	}
-	return t
-}
-
 // text cuts what a station has sent to what is kept.
-func text(s string) string {
-	s = strings.ToValidUTF8(s, "\uFFFD")
-	if len(s) <= MaxText {
-		return s
-	}
-	end := MaxText
-	for end > 0 && !utf8.RuneStart(s[end]) {
-		end--
-	}
-	return s[:end]
-}
+func text(s string) string { return heard.Text(s, MaxText) }
 
 func (s *Station) register(m Register) ([]Event, error) {
 	switch {
@@ -119,7 +100,7 @@ func (s *Station) reported(m Status) []Event {
 		before = *c
 	}
 	if before.Condition != m.Condition || s.awaited(m, before.Reported) {
-		events = append(events, ConnectorStatusChanged{m.Connector, m.Condition, before.Status, stationTime(m.Timestamp), m.At})
+		events = append(events, ConnectorStatusChanged{m.Connector, m.Condition, before.Status, heard.Time(m.Timestamp), m.At})
 	}
 	was, is := before.Status == Faulted, m.Condition.Status == Faulted
 	if is && (!was || before.ErrorCode != m.ErrorCode || before.VendorErrorCode != m.VendorErrorCode) {
@@ -150,7 +131,7 @@ func (s *Station) diagnostics(m Diagnostics) []Event {
 }
 
 func (s *Station) security(m Security) []Event {
-	e := SecurityEventReported{text(m.Type), text(m.Info), stationTime(m.Timestamp), m.At}
+	e := SecurityEventReported{text(m.Type), text(m.Info), heard.Time(m.Timestamp), m.At}
 	if securityKey(e.Type, e.Info, e.StationTime) == s.Security {
 		return nil // told again
 	}

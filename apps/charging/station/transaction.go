@@ -7,6 +7,7 @@ import (
 	"time"
 
 	"github.com/aether-es/aether"
+	"github.com/aether-es/aether/apps/charging/internal/heard"
 )
 
 // NoID is the transaction ID in the messages of a station that did not get one.
@@ -15,7 +16,7 @@ const NoID = -1
 // Key says what a start is about: two with the same key are one, whatever the IDs of their
 // messages. A host's command ID that is made of it recognises a repetition for ever.
 func (m Start) Key() string {
-	return fmt.Sprintf("start/%d/%s/%s/%d", m.Connector, strings.ToLower(m.IDTag), stationTime(m.Timestamp).Format(time.RFC3339Nano), m.MeterStart)
+	return fmt.Sprintf("start/%d/%s/%s/%d", m.Connector, strings.ToLower(m.IDTag), heard.Time(m.Timestamp).Format(time.RFC3339Nano), m.MeterStart)
 }
 
 // Started returns the transaction that a start has begun already, nil when it is new. Its
@@ -25,7 +26,7 @@ func (m Start) Key() string {
 // as its transaction runs: a station that has set its clock meanwhile. The ID of a message
 // alone says nothing, for a station that has booted may count from 1 again.
 func (s *Station) Started(m Start) *Transaction {
-	m.IDTag, m.MessageID, m.Timestamp = text(m.IDTag), text(m.MessageID), stationTime(m.Timestamp)
+	m.IDTag, m.MessageID, m.Timestamp = text(m.IDTag), text(m.MessageID), heard.Time(m.Timestamp)
 	for i := len(s.Transactions) - 1; i >= 0; i-- {
 		t := s.Transactions[i]
 		if t.Connector != m.Connector || t.MeterStart != m.MeterStart || !sameTag(t.IDTag, m.IDTag) {
@@ -44,7 +45,7 @@ func (s *Station) start(m Start) []Event {
 	}
 	e := TransactionStarted{
 		Transaction: s.Next, Connector: m.Connector, IDTag: text(m.IDTag), MeterStart: m.MeterStart, Authorisation: text(m.Authorisation),
-		Reservation: m.Reservation, StationTime: stationTime(m.Timestamp), MessageID: text(m.MessageID), At: m.At,
+		Reservation: m.Reservation, StationTime: heard.Time(m.Timestamp), MessageID: text(m.MessageID), At: m.At,
 	}
 	command := s.startedBy(e)
 	if command != nil {
@@ -90,7 +91,7 @@ func (s *Station) endOf(e TransactionStarted) *StopUnmatched {
 }
 
 func (s *Station) stop(m Stop) []Event {
-	m.IDTag, m.MessageID, m.Timestamp = text(m.IDTag), text(m.MessageID), stationTime(m.Timestamp)
+	m.IDTag, m.MessageID, m.Timestamp = text(m.IDTag), text(m.MessageID), heard.Time(m.Timestamp)
 	m.Reason = cmp.Or(text(m.Reason), "Local")
 	if s.repeats(m) {
 		return nil

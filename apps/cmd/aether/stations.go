@@ -17,6 +17,7 @@ import (
 	"github.com/aether-es/aether/apps/charging/simulate"
 	"github.com/aether-es/aether/apps/internal/node"
 	"github.com/aether-es/aether/integration"
+	"github.com/aether-es/aether/internal/backoff"
 	"github.com/spf13/cobra"
 )
 
@@ -134,15 +135,15 @@ func (p *program) demoStations(ctx context.Context, system *chargingsystem.Charg
 		if system.Serving() {
 			living, stop := context.WithCancel(ctx)
 			go func() {
-				for system.Serving() && pause(living, time.Second) {
+				for system.Serving() && backoff.Wait(living, time.Second) == nil {
 				}
 				stop()
 			}()
 			p.liveDemo(living, commands, address, token)
 			stop()
 		}
-		if !pause(ctx, time.Second) {
-			return ctx.Err()
+		if err := backoff.Wait(ctx, time.Second); err != nil {
+			return err
 		}
 	}
 }
@@ -163,14 +164,4 @@ func (p *program) liveDemo(ctx context.Context, commands integration.Commands, a
 		return
 	}
 	_ = fleet.Live(ctx) // it ends with ctx
-}
-
-// pause waits, and says whether ctx has not ended before.
-func pause(ctx context.Context, d time.Duration) bool {
-	select {
-	case <-time.After(d):
-		return true
-	case <-ctx.Done():
-		return false
-	}
 }
